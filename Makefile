@@ -1,0 +1,41 @@
+# Everything a person can do here. `make` alone lists it.
+PYTHON ?= python3.11
+JOBS ?= 2
+OUT ?= build
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test test-slow clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+	  printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+setup: $(READY) ## make .venv from requirements.lock and install the package into it
+
+$(READY): requirements.lock pyproject.toml
+	@begun=$$(date +%s); \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || exit 1; \
+	echo "installing the environment of requirements.lock into $(VENV) (some minutes)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock || exit 1; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . || exit 1; \
+	touch $@; \
+	echo "  environment: $$(( $$(date +%s) - begun )) s"
+
+book: $(READY) ## execute the notebooks and build the book
+	@$(BIN)/transfer report --out $(OUT) --jobs $(JOBS)
+
+test: book ## lint, format, types, tests and the built book in a browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(READY) ## the tests that take more than ten seconds each
+	$(BIN)/pytest -m slow
+
+clean: ## remove what was built, but not the environment
+	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,66 @@
+/* Replaces the still picture of each chart by the live one, in the colours of the page's theme. */
+(function () {
+  "use strict";
+
+  function theme() {
+    return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
+  }
+
+  function draw(chart) {
+    var still = chart.querySelector(".chart-still");
+    var live = chart.querySelector(".chart-live");
+    var wanted = theme();
+    if (chart.dataset.drawn === wanted || chart.dataset.drawing === wanted) return;
+    chart.dataset.drawing = wanted;
+    var spec = JSON.parse(chart.querySelector("script").textContent);
+    // The container must have a width before the chart asks for it.
+    live.hidden = false;
+    still.hidden = true;
+    window
+      .vegaEmbed(live, spec, {
+        renderer: "svg",
+        config: window.transferChartThemes[wanted],
+        actions: { export: true, source: false, compiled: false, editor: false },
+        tooltip: { theme: wanted },
+      })
+      .then(function (result) {
+        if (chart.dataset.drawing !== wanted) return result.finalize();
+        if (chart.view) chart.view.finalize();
+        chart.view = result;
+        var picture = live.querySelector("svg.marks");
+        if (picture) {
+          picture.setAttribute("role", "img");
+          picture.setAttribute("aria-label", spec.description);
+        }
+        chart.dataset.drawn = wanted;
+        delete chart.dataset.drawing;
+      })
+      .catch(function (error) {
+        live.hidden = true;
+        still.hidden = false;
+        delete chart.dataset.drawing;
+        console.error("chart not drawn:", error);
+      });
+  }
+
+  function drawAll() {
+    document.querySelectorAll(".chart").forEach(draw);
+  }
+
+  function start() {
+    drawAll();
+    new MutationObserver(drawAll).observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ["data-theme"],
+    });
+    // A chart in a closed part of the page has no width until that part is opened.
+    document.querySelectorAll("details").forEach(function (part) {
+      part.addEventListener("toggle", function () {
+        window.dispatchEvent(new Event("resize"));
+      });
+    });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

@@ -1,0 +1,186 @@
+"""Opens every page of the built book as a reader would, and looks for what a reader would miss."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+WIDE, NARROW = 1280, 390
+GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
+
+FINISHED = """() => {
+  const charts = [...document.querySelectorAll('.chart')];
+  const mathjax = document.querySelector('script[src*="mathjax.js"]');
+  return charts.every(chart => chart.dataset.drawn)
+    && (!mathjax || (window.MathJax && MathJax.startup && MathJax.startup.promise
+        && document.querySelectorAll('.math').length
+           <= document.querySelectorAll('mjx-container').length));
+}"""
+LOOK = """() => {
+  const shown = element => element.getClientRects().length > 0;
+  const root = document.documentElement;
+  return {
+    theme: root.dataset.theme,
+    charts: [...document.querySelectorAll('.chart')].map(chart => {
+      const picture = chart.querySelector('svg.marks');
+      return {
+        label: picture && picture.getAttribute('aria-label'),
+        drawn: chart.dataset.drawn,
+        width: picture ? picture.getBoundingClientRect().width : 0,
+        marks: picture ? picture.querySelectorAll('.mark-group path, .mark-symbol path, '
+          + '.mark-rect path, .mark-line path, .mark-rule line').length : 0,
+      };
+    }),
+    stills: [...document.querySelectorAll('.chart-still')].filter(shown).length,
+    math: document.querySelectorAll('.math').length,
+    typeset: document.querySelectorAll('mjx-container svg').length,
+    mathErrors: [...document.querySelectorAll('[data-mjx-error], mjx-merror')].length,
+    unresolved: document.querySelectorAll('.problematic, .system-message').length,
+    nameless: [...document.querySelectorAll('img')].filter(img => !img.alt && shown(img)).length,
+    overflow: root.scrollWidth - root.clientWidth,
+    wide: [...document.querySelectorAll('article *')]
+      .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1 && shown(e))
+      .slice(0, 3).map(e => e.tagName + '.' + e.className),
+  };
+}"""
+
+
+class Visit:
+    """One page in one window: what it asked for, what it complained of, how it looks."""
+
+    def __init__(self, page: object, address: str, width: int, theme: str) -> None:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        self.where = f"{address} at {width} px, {theme}"
+        self.problems: list[str] = []
+        self.theme = theme
+        host = urlsplit(address)[:2]
+
+        def requested(request):
+            parts = urlsplit(request.url)
+            if parts.scheme not in ("data", "blob") and parts[:2] != host:
+                self.problems.append(f"asked for {request.url}")
+
+        def answered(response):
+            if response.status >= 400:
+                self.problems.append(f"{response.status} for {response.url}")
+
+        def said(message):
+            if message.type in ("error", "warning"):
+                self.problems.append(f"console {message.type}: {message.text}")
+
+        def raised(error):
+            self.problems.append(f"script error: {error}")
+
+        def failed(request):
+            self.problems.append(f"not loaded: {request.url}")
+
+        handlers = {
+            "request": requested,
+            "response": answered,
+            "console": said,
+            "pageerror": raised,
+            "requestfailed": failed,
+        }
+        for event, handler in handlers.items():
+            page.on(event, handler)
+        try:
+            page.goto(address, wait_until="load")
+            try:
+                page.wait_for_function(FINISHED, timeout=10_000, polling=50)
+            except Exception as error:
+                self.problems.append(f"charts or math never finished ({type(error).__name__})")
+            self.look = page.evaluate(LOOK)
+        finally:
+            for event, handler in handlers.items():
+                page.remove_listener(event, handler)
+
+    def check(self) -> list[str]:
+        look, problems = self.look, self.problems
+        for number, chart in enumerate(look["charts"]):
+            if not chart["marks"] or chart["width"] < 150:
+                problems.append(f"chart {number} did not draw: {chart}")
+            elif not chart["label"]:
+                problems.append(f"chart {number} has no label")
+            elif chart["drawn"] != self.theme:
+                problems.append(f"chart {number} wears {chart['drawn']}")
+        if look["stills"]:
+            problems.append(f"{look['stills']} charts still show the still picture")
+        if look["theme"] != self.theme:
+            problems.append(f"the page wears {look['theme']}")
+        if look["typeset"] < look["math"] or look["mathErrors"]:
+            problems.append(f"math: {look['typeset']} of {look['math']}, {look['mathErrors']} bad")
+        if look["unresolved"]:
+            problems.append(f"{look['unresolved']} unresolved references")
+        if look["nameless"]:
+            problems.append(f"{look['nameless']} pictures without alternative text")
+        if look["overflow"] > 0:
+            problems.append(f"scrolls sideways by {look['overflow']} px: {look['wide']}")
+        return [f"{self.where}: {problem}" for problem in problems]
+
+
+def addresses(site: Path, base: str) -> list[str]:
+    pages = sorted(page.relative_to(site).as_posix() for page in site.rglob("*.html"))
+    return [f"{base}/{page}" for page in pages if page not in GENERATED and "_static" not in page]
+
+
+@pytest.fixture
+def page(browser) -> Iterator[object]:
+    # The address is kept out of the context's own checks: file pages are their own origin.
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("origin", "width", "theme"),
+    [
+        ("http", WIDE, "light"),
+        ("http", NARROW, "dark"),
+        ("file", WIDE, "dark"),
+        ("file", NARROW, "light"),
+    ],
+)
+def test_every_page_stands_on_its_own(site, served, page, origin, width, theme):
+    base = served if origin == "http" else site.as_uri()
+    problems = []
+    for address in addresses(site, base):
+        problems += Visit(page, address, width, theme).check()
+    assert not problems, "\n".join(problems)
+
+
+def test_charts_follow_the_theme(site, served, page):
+    for address in addresses(site, served):
+        if Visit(page, address, WIDE, "light").look["charts"]:
+            page.evaluate("document.documentElement.dataset.theme = 'dark'")
+            page.wait_for_function(
+                "[...document.querySelectorAll('.chart')].every(c => c.dataset.drawn === 'dark')",
+                timeout=10_000,
+            )
+            return
+    pytest.skip("the book has no chart yet")
+
+
+def test_charts_have_a_picture_where_no_script_runs(site, served, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for address in addresses(site, served):
+        page.goto(address, wait_until="load")
+        assert page.locator(".chart-live:visible").count() == 0
+        for picture in page.locator(".chart-still").all():
+            assert picture.is_visible()
+            assert len(picture.get_attribute("alt")) > 20
+    context.close()
+
+
+def test_each_executed_page_can_be_downloaded(site):
+    pages = sorted((site / "notebooks").glob("*.html"))
+    if not pages:
+        pytest.skip("the book has no notebook yet")
+    for built in pages:
+        notebook = f"_sources/notebooks/{built.stem}.ipynb"
+        assert (site / notebook).is_file()
+        assert notebook in built.read_text(encoding="utf-8")

@@ -1,0 +1,85 @@
+"""Sentences say what intervals allow and no more."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from transfer import findings
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.9, "persists"),
+        (-0.9, -0.1, "reverses"),
+        (-0.1, 0.9, "undecided"),
+        (np.nan, np.nan, "not measured"),
+    ],
+)
+def test_verdict_follows_the_interval(low, high, said):
+    assert findings.verdict(low, high) == said
+
+
+def test_a_wide_interval_is_undecided_however_high_r_is():
+    table = pd.DataFrame(
+        {"scale": "S", "benchmark": ["x"], "value": [0.8], "low": [-0.05], "high": [0.95]}
+    )
+    assert "persists on none" in findings.predictors(table)
+    assert "the other 1 are undecided" in findings.predictors(table)
+
+
+def test_persistence_counts_each_benchmark_once():
+    table = pd.DataFrame(
+        {
+            "scale": "S",
+            "benchmark": list("abcd"),
+            "value": [0.8, -0.8, 0.1, np.nan],
+            "low": [0.5, -0.9, -0.4, np.nan],
+            "high": [0.9, -0.5, 0.5, np.nan],
+        }
+    )
+    mean = pd.DataFrame({"scale": ["S"], "value": [0.03], "low": [-0.1], "high": [0.2]})
+    said = findings.persistence(table, mean, "accuracy")
+    assert "over 3 benchmarks" in said
+    assert "For 1 of them the interval lies above zero, for 1 below, and for 1" in said
+    assert "1 more could not be measured" in said
+
+
+def test_one_scale_says_what_it_cannot_say():
+    assert "cannot be answered yet" in findings.scales_compared(["S"], None, "accuracy")
+
+
+def test_two_scales_say_the_direction():
+    change = pd.DataFrame(
+        {"smaller": ["S"], "larger": ["M"], "value": [0.2], "low": [0.1], "high": [0.3]}
+    )
+    assert "rises: 0.20 [0.10, 0.30]" in findings.scales_compared(["S", "M"], change, "accuracy")
+
+
+def test_stronger_is_undecided_when_the_interval_holds_zero():
+    row = pd.DataFrame({"scale": ["S"], "value": [0.3], "low": [-0.1], "high": [0.6]})
+    assert "undecided" in findings.stronger(row, "confidence", "accuracy")
+    row["low"] = 0.05
+    assert "confidence persists more than accuracy" in findings.stronger(
+        row, "confidence", "accuracy"
+    )
+
+
+def test_clear_of_chance_needs_the_margin():
+    table = pd.DataFrame(
+        {
+            "scale": "S",
+            "stage": "sft",
+            "benchmark": ["a", "b"],
+            "accuracy": [0.60, 0.52],
+            "chance": 0.5,
+            "n_items": 1000,
+        }
+    )
+    assert "1 of 2" in findings.clear_of_chance(table)
+
+
+def test_names_reads_as_english():
+    assert findings.names([]) == "none"
+    assert findings.names(["a"]) == "a"
+    assert findings.names(["a", "b", "c"]) == "a, b and c"

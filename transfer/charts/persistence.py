@@ -1,0 +1,233 @@
+"""Figures of what persists from stage to stage (RQ1, RQ2) and of what mixtures change (P10)."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from transfer.charts.estimates import (
+    Encoding,
+    describe_estimates,
+    estimates,
+    need,
+    only,
+    several,
+)
+from transfer.charts.palette import (
+    CATEGORY,
+    METRIC_SHAPE,
+    SCALE_SHAPE,
+    SPARE_COLOURS,
+    SPARE_SHAPES,
+    STAGE_SHAPE,
+    WEB,
+    WEB_SHAPE,
+    ordered,
+    worn,
+)
+
+PERSISTS, LOST = 0.7, 0.3
+"""The paper's reading of a cross-stage r: above the first a ranking holds, below the second not."""
+
+BY_CATEGORY = Encoding("category", CATEGORY, "")
+BY_SCALE = Encoding("scale", SCALE_SHAPE, "scale")
+BY_STAGE = Encoding("stage", STAGE_SHAPE, "")
+BY_METRIC = Encoding("metric", METRIC_SHAPE, "")
+
+
+def transfer_by_category(
+    table: pd.DataFrame, quantity: str = "mean r across stages"
+) -> alt.LayerChart:
+    """Return the mean cross-stage correlation of each category (P6).
+
+    Parameters
+    ----------
+    table : DataFrame
+        `category, value`, and where there are: `metric` (accuracy, confidence), `scale`, `low`,
+        `high`.
+    quantity : str
+        Title of the axis; say what the interval is over.
+    """
+    need(table, "category", "value")
+    lanes = [e for e in (BY_SCALE, BY_METRIC) if several(table, e.column)]
+    return estimates(
+        table,
+        "category",
+        ordered(table["category"], CATEGORY),
+        quantity,
+        describe_estimates(_labelled(table, "category", "metric", "scale"), "label", quantity),
+        colour=BY_CATEGORY,
+        shape=lanes[-1] if lanes else None,
+        lanes=lanes,
+        domain=(-1, 1),
+    )
+
+
+def reliability_ranking(
+    table: pd.DataFrame,
+    quantity: str = "r across stages",
+    rules: tuple[float, ...] = (0.0, LOST, PERSISTS),
+    domain: tuple[float, float] | None = (-1, 1),
+) -> alt.LayerChart:
+    """Return one estimate a benchmark, the highest on top.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `benchmark, category, value`, and where there are: `scale`, `low`, `high`, and `title`,
+        which then labels the rows. With several scales, the last one orders the rows.
+    quantity : str
+        Title of the axis; say what the interval is over.
+    rules : tuple of float
+        Thresholds to mark.
+    domain : (float, float), optional
+        Ends of the axis; None lets the data set them.
+    """
+    need(table, "benchmark", "category", "value")
+    label = "title" if "title" in table else "benchmark"
+    last = table
+    if several(table, "scale"):
+        last = table.loc[table["scale"] == BY_SCALE.names(table)[-1]]
+    order = last.sort_values("value", ascending=False, na_position="last")[label]
+    lanes = [BY_SCALE] if several(table, "scale") else []
+    return estimates(
+        table,
+        label,
+        ordered([*order, *table[label]], ()),
+        quantity,
+        describe_estimates(_labelled(table, label, "scale"), "label", quantity),
+        colour=BY_CATEGORY,
+        shape=lanes[0] if lanes else None,
+        lanes=lanes,
+        rules=rules,
+        domain=domain,
+    )
+
+
+def alignment_chart(table: pd.DataFrame, quantity: str = "alignment r") -> alt.LayerChart:
+    """Return how confidence goes with accuracy, per category and stage (P7, P8).
+
+    Parameters
+    ----------
+    table : DataFrame
+        `category, value`, and where there are: `stage`, `scale`, `low`, `high`.
+    quantity : str
+        Title of the axis; say what the interval is over.
+    """
+    need(table, "category", "value")
+    lanes = [e for e in (BY_SCALE, BY_STAGE) if several(table, e.column)]
+    return estimates(
+        table,
+        "category",
+        ordered(table["category"], CATEGORY),
+        quantity,
+        describe_estimates(_labelled(table, "category", "stage", "scale"), "label", quantity),
+        colour=BY_CATEGORY,
+        shape=lanes[-1] if lanes else None,
+        lanes=lanes,
+        domain=(-1, 1),
+    )
+
+
+def factor_effects_chart(
+    table: pd.DataFrame, quantity: str = "difference from V1"
+) -> alt.LayerChart:
+    """Return what each web filter changes, per category (P10), with one row a category.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `contrast` (such as V2-V1), `category, value`, and where there are: `stage`, `low`, `high`.
+        One scale.
+    quantity : str
+        Title of the axis: of what the difference is, and what the interval is over.
+    """
+    need(table, "contrast", "category", "value")
+    if "scale" in table:
+        only(table, "scale")
+    table = table.assign(web=table["contrast"].astype(str).str.split("-").str[0])
+    lanes = [Encoding("web", WEB, "web source")]
+    lanes += [BY_STAGE] if several(table, "stage") else []
+    return estimates(
+        table,
+        "category",
+        ordered(table["category"], CATEGORY),
+        quantity,
+        describe_estimates(_labelled(table, "category", "contrast", "stage"), "label", quantity),
+        colour=lanes[0],
+        shape=lanes[-1] if len(lanes) > 1 else Encoding("web", WEB_SHAPE, "web source"),
+        lanes=lanes,
+    )
+
+
+def rank_shift(
+    table: pd.DataFrame, quantity: str = "accuracy", percent: bool = True
+) -> alt.LayerChart:
+    """Return the mixtures before and after fine-tuning on one benchmark, one labelled point each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `mixture, stage, value`, one row for each mixture and stage, and where there is: `web`.
+    quantity : str
+        What the value is.
+    percent : bool
+        Show it, a share, in per cent.
+    """
+    need(table, "mixture", "stage", "value")
+    for column in ("benchmark", "scale"):
+        if column in table:
+            only(table, column)
+    extra = ["web"] if "web" in table else []
+    wide = table.pivot(index=["mixture", *extra], columns="stage", values="value").reset_index()
+    wide = wide.dropna(subset=["pretrain", "sft"])
+    form = ".0%" if percent else "~g"
+    first = wide.sort_values("pretrain", ascending=False)["mixture"].tolist()
+    after = wide.sort_values("sft", ascending=False)["mixture"].tolist()
+    description = f"{quantity} of {len(wide)} mixtures before and after fine-tuning."
+    if len(wide):
+        place = after.index(first[0]) + 1
+        description += f" The best before, {first[0]}, is number {place} after; the best after is "
+        description += f"{after[0]}. Order after: {', '.join(after)}."
+    base = alt.Chart(wide).encode(
+        x=alt.X(
+            "pretrain:Q",
+            title=f"{quantity} before fine-tuning",
+            scale=alt.Scale(zero=False, padding=20),
+            axis=alt.Axis(format=form, tickCount=5),
+        ),
+        y=alt.Y(
+            "sft:Q",
+            title=f"{quantity} after fine-tuning",
+            scale=alt.Scale(zero=False, padding=20),
+            axis=alt.Axis(format=form, tickCount=5),
+        ),
+        tooltip=["mixture:N", *(alt.Tooltip(f"{s}:Q", format=".3f") for s in ("pretrain", "sft"))],
+    )
+    points = base.mark_point(filled=True, opacity=1, size=120)
+    if extra:
+        names = ordered(wide["web"], WEB)
+        legend = alt.Legend(title="web source")
+        points = points.encode(
+            color=alt.Color(
+                "web:N",
+                scale=alt.Scale(domain=names, range=worn(names, WEB, SPARE_COLOURS)),
+                legend=legend,
+            ),
+            shape=alt.Shape(
+                "web:N",
+                scale=alt.Scale(domain=names, range=worn(names, WEB_SHAPE, SPARE_SHAPES)),
+                legend=legend,
+            ),
+        )
+    words = base.mark_text(align="left", dx=9, dy=-7).encode(text="mixture:N")
+    return alt.layer(points, words).properties(
+        width="container", height=320, description=description
+    )
+
+
+def _labelled(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return the table with a column `label`, made of the columns that are there and vary."""
+    used = [columns[0], *(name for name in columns[1:] if several(table, name))]
+    label = table[used].astype(str).agg(" ".join, axis=1)
+    return table.assign(label=label)

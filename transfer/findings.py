@@ -1,0 +1,179 @@
+"""Sentences that say what a table of results says, and no more.
+
+Each function takes a tidy table (`value, low, high`, one column a dimension) and returns Markdown.
+The words depend on the data alone: a null result, an undecided one and one that cannot be had from
+the table are said as plainly as a strong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+HOLDS, BREAKS = 0.7, 0.3
+"""The paper's reading of a cross-stage r: above the first a ranking holds, below the second not."""
+
+VERDICTS = ("persists", "undecided", "reverses")
+
+
+def verdict(low: float, high: float) -> str:
+    """Return what an interval of r says: `persists`, `reverses`, or `undecided` (holds zero).
+
+    An absent interval (NaN) is `not measured`.
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "not measured"
+    if low > 0:
+        return "persists"
+    return "reverses" if high < 0 else "undecided"
+
+
+def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column `verdict`."""
+    verdicts = [verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
+    return table.assign(verdict=verdicts)
+
+
+def number(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Return `0.49 [0.10, 0.80]`, or a dash where the value is absent."""
+    if value is None or np.isnan(value):
+        return "–"
+    shown = _signed(value)
+    if low is None or high is None or np.isnan(low) or np.isnan(high):
+        return shown
+    return f"{shown} [{_signed(low)}, {_signed(high)}]"
+
+
+def names(values: Iterable[str]) -> str:
+    """Return `a, b and c`, or `none`."""
+    values = list(values)
+    if len(values) < 2:
+        return values[0] if values else "none"
+    return f"{', '.join(values[:-1])} and {values[-1]}"
+
+
+def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) -> str:
+    """Return how far rankings persist, scale by scale (RQ1).
+
+    Parameters
+    ----------
+    per_benchmark : DataFrame
+        P1 or P2: `scale, benchmark, value, low, high`.
+    mean : DataFrame
+        The mean over benchmarks: `scale, value, low, high`.
+    metric : str
+        What the rankings are of.
+    """
+    said = []
+    for scale, rows in with_verdicts(per_benchmark).groupby("scale", sort=False):
+        counts = rows["verdict"].value_counts()
+        above, below, open_ = (
+            int(counts.get(name, 0)) for name in ("persists", "reverses", "undecided")
+        )
+        whole = mean.loc[mean["scale"] == scale].iloc[0]
+        measured = above + below + open_
+        sentence = (
+            f"At scale {scale} the mean r of {metric} over {measured} benchmarks is "
+            f"**{number(whole['value'], whole['low'], whole['high'])}**. "
+            f"For {above} of them the interval lies above zero, for {below} below, and for "
+            f"{open_} it holds both signs, so these mixtures do not decide."
+        )
+        if absent := int(counts.get("not measured", 0)):
+            sentence += f" {absent} more could not be measured."
+        said.append(sentence)
+    return " ".join(said)
+
+
+def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
+    """Return which of two metrics persists more, from intervals of `first` minus `second`."""
+    said = []
+    for row in difference.itertuples():
+        shown = number(row.value, row.low, row.high)
+        if np.isnan(row.value):
+            words = f"the two cannot be compared ({first} or {second} is missing)"
+        elif row.low > 0:
+            words = f"{first} persists more than {second}: the difference in mean r is {shown}"
+        elif row.high < 0:
+            words = f"{first} persists less than {second}: the difference in mean r is {shown}"
+        else:
+            words = (
+                f"it is undecided whether {first} or {second} persists more: "
+                f"the difference in mean r is {shown}"
+            )
+        said.append(f"At scale {row.scale} {words}.")
+    return " ".join(said)
+
+
+def predictors(per_benchmark: pd.DataFrame) -> str:
+    """Return which benchmarks predict across stages and which do not (RQ2)."""
+    said = []
+    for scale, rows in with_verdicts(per_benchmark).groupby("scale", sort=False):
+        rows = rows.sort_values("value", ascending=False)
+        by = {name: list(rows.loc[rows["verdict"] == name, "benchmark"]) for name in VERDICTS}
+        strong = rows.loc[(rows["value"] > HOLDS) & (rows["low"] > 0), "benchmark"]
+        said.append(
+            f"At scale {scale} the ranking of mixtures persists on {names(by['persists'])}"
+            f" (r above {HOLDS} on {names(strong)}); it reverses on {names(by['reverses'])}; "
+            f"the other {len(by['undecided'])} are undecided."
+        )
+    return " ".join(said)
+
+
+def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: str) -> str:
+    """Return what the table says about scale (RQ3), or that it cannot say anything yet."""
+    if len(scales) < 2 or difference is None:
+        return (
+            f"**This question cannot be answered yet.** The table holds one scale "
+            f"({names(scales)}); how transfer of {metric} shifts with scale needs two. "
+            "What follows shows where that scale stands; the comparison appears by itself as soon "
+            "as the table holds a second scale."
+        )
+    said = []
+    for row in difference.itertuples():
+        shown = number(row.value, row.low, row.high)
+        change = "rises" if row.low > 0 else "falls" if row.high < 0 else "may rise or fall"
+        said.append(f"From {row.smaller} to {row.larger} the mean r of {metric} {change}: {shown}.")
+    return " ".join(said)
+
+
+def alignment(per_category: pd.DataFrame) -> str:
+    """Return where confidence goes with accuracy and where not (RQ4)."""
+    said = []
+    for (scale, stage), rows in with_verdicts(per_category).groupby(["scale", "stage"], sort=False):
+        words = {"persists": "positive", "reverses": "negative", "undecided": "undecided"}
+        parts = [
+            f"{words.get(row.verdict, 'not measured')} in {row.category} "
+            f"({number(row.value, row.low, row.high)})"
+            for row in rows.itertuples()
+        ]
+        when = "before fine-tuning" if stage == "pretrain" else "after it"
+        said.append(f"At scale {scale}, {when}, alignment is {names(parts)}.")
+    return " ".join(said)
+
+
+def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
+    """Return on how many benchmarks models are above chance, per scale and stage.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `scale, stage, benchmark, accuracy, chance, n_items`, one row a benchmark; accuracy is the
+        mean over mixtures and seeds.
+    errors : float
+        Binomial standard errors of one model's accuracy that count as clear.
+    """
+    error = np.sqrt(table["chance"] * (1 - table["chance"]) / table["n_items"])
+    clear = table.assign(clear=table["accuracy"] > table["chance"] + errors * error)
+    said = [
+        f"at scale {scale} {'before' if stage == 'pretrain' else 'after'} fine-tuning on "
+        f"{int(rows['clear'].sum())} of {len(rows)}"
+        for (scale, stage), rows in clear.groupby(["scale", "stage"], sort=False)
+    ]
+    clear_by = f"clear of chance (by {errors:g} standard errors)"
+    return f"The mean model is {clear_by} {names(said)} benchmarks."
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

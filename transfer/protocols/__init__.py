@@ -1,0 +1,38 @@
+"""The protocols P1 to P10 and the decision measures, over named dimensions.
+
+Each takes a grid (`transfer.read_measures`) and returns a DataArray whose coordinate `n` says how
+many points each number rests on. A dimension that a protocol does not know, such as `resample`,
+passes through: an interval is the same code on a grid with one more dimension.
+"""
+
+from transfer.protocols.alignments import alignment, alignment_persistence
+from transfer.protocols.correlation import METHODS, ConstantVector, correlate, correlation
+from transfer.protocols.decisions import decision
+from transfer.protocols.factors import (
+    alignment_contrast,
+    code_share_correlation,
+    factor_effects,
+    web_contrast,
+)
+from transfer.protocols.stages import by_category, coherence, cross_stage
+from transfer.protocols.structure import structure_persistence
+from transfer.protocols.tidy import tidy
+
+__all__ = [
+    "METHODS",
+    "ConstantVector",
+    "alignment",
+    "alignment_contrast",
+    "alignment_persistence",
+    "by_category",
+    "code_share_correlation",
+    "coherence",
+    "correlate",
+    "correlation",
+    "cross_stage",
+    "decision",
+    "factor_effects",
+    "structure_persistence",
+    "tidy",
+    "web_contrast",
+]

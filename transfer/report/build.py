@@ -1,0 +1,124 @@
+"""Builds the site from the book's sources and the executed notebooks.
+
+Everything that a page loads lies in the site itself. The two third-party scripts come out of
+installed packages at build time, so none is committed: MathJax from sphinx-mathjax-offline, Vega
+from vl-convert.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+from transfer.charts import palette, renderer
+from transfer.files import replacing, sha256
+from transfer.report.failure import ReportFailed
+from transfer.report.progress import Steps
+
+MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
+"""One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
+
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None = None) -> Path:
+    """Build the site and return its first page.
+
+    Parameters
+    ----------
+    book : Path
+        The folder with `_config.yml`, `_toc.yml`, pages and assets.
+    notebooks : sequence of Path
+        Executed notebooks; they become the pages `notebooks/<name>`.
+    out : Path
+        Folder to build in: sources are gathered in `out/book`, the site lies in
+        `out/book/_build/html`. It is left alone where no source changed since.
+
+    Raises
+    ------
+    ReportFailed
+        If there is any warning.
+    """
+    steps = steps or Steps()
+    gathered = out / "book"
+    index = gathered / "_build" / "html" / "index.html"
+    record = out / "book.key.json"
+    key = _key(book, notebooks)
+    if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
+        steps.note("site: unchanged")
+        return index
+    record.unlink(missing_ok=True)
+    # From nothing each time: Sphinx forgets the warnings of pages that it keeps.
+    shutil.rmtree(gathered, ignore_errors=True)
+    shutil.copytree(book, gathered, ignore=shutil.ignore_patterns("_build"))
+    (gathered / "notebooks").mkdir(exist_ok=True)
+    for notebook in notebooks:
+        shutil.copyfile(notebook, gathered / "notebooks" / notebook.name)
+    write_scripts(gathered / "assets", out / "scripts")
+    _jupyter_book(gathered, out / "book.log", steps)
+    record.write_text(key, encoding="utf-8")
+    return index
+
+
+def write_scripts(assets: Path, cache: Path) -> None:
+    """Write MathJax, Vega and the chart themes into the folder of the site's assets."""
+    shutil.copyfile(
+        Path(str(distribution("sphinx-mathjax-offline").locate_file(MATHJAX))),
+        assets / "mathjax.js",
+    )
+    shutil.copyfile(_vega(cache), assets / "vega.js")
+    themes = json.dumps(palette.THEMES, sort_keys=True)
+    (assets / "chart-themes.js").write_text(
+        f"window.transferChartThemes = {themes};\n", encoding="utf-8"
+    )
+
+
+def _vega(cache: Path) -> Path:
+    """Return the bundle of Vega, Vega-Lite and Vega-Embed as one classic script."""
+    import vl_convert
+
+    path = cache / f"vega-{version('vl-convert-python')}-{renderer.grammar_version()}.js"
+    if not path.exists():
+        bundle = vl_convert.javascript_bundle(
+            "window.vegaEmbed = vegaEmbed;", vl_version=renderer.grammar_version()
+        )
+        with replacing(path) as beside:
+            beside.write_text(f"(function () {{\n{bundle}\n}})();\n", encoding="utf-8")
+    return path
+
+
+def _jupyter_book(sources: Path, log: Path, steps: Steps) -> None:
+    # Without the working directory on the path (-P): what lies there must not hide the package.
+    command = [sys.executable, "-P", "-c", JUPYTER_BOOK, "build", str(sources)]
+    command += ["-W", "-n", "--keep-going"]
+    with steps.waiting("building the site"), log.open("w", encoding="utf-8") as stream:
+        done = subprocess.run(
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+        )
+    if done.returncode == 0:
+        return
+    lines = log.read_text(encoding="utf-8").splitlines()
+    said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
+    raise ReportFailed("\n".join(["the site has warnings:", *said, f"(all of it is in {log})"]))
+
+
+def _key(book: Path, notebooks: Sequence[Path]) -> str:
+    """Return the hash of everything that the site is made from."""
+    code = Path(__file__).parent
+    files = [path for path in book.rglob("*") if path.is_file() and "_build" not in path.parts]
+    files += [*notebooks, *code.glob("*.py"), *(code.parent / "charts").glob("*.py")]
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(f"{path.name} {sha256(path)}\n".encode())
+    return total.hexdigest()

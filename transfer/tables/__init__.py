@@ -1,0 +1,32 @@
+"""The two tables that everything passes through: items and measures.
+
+A table is checked when it is written and when it is read. A bad one is refused with its file, its
+row (counted from 1, without the header) and its column.
+"""
+
+from transfer.tables.dataset import MissingCells, missing, parameters, read_measures
+from transfer.tables.items import ITEMS, read_items, write_items
+from transfer.tables.measures import (
+    KEYS,
+    MEASURES,
+    METRICS,
+    check_measures,
+    read_measures_table,
+    write_measures,
+)
+
+__all__ = [
+    "ITEMS",
+    "KEYS",
+    "MEASURES",
+    "METRICS",
+    "MissingCells",
+    "check_measures",
+    "missing",
+    "parameters",
+    "read_items",
+    "read_measures",
+    "read_measures_table",
+    "write_items",
+    "write_measures",
+]

@@ -1,0 +1,280 @@
+"""A measures table as a grid: an xarray Dataset over scale, stage, seed, mixture and benchmark."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from transfer.errors import BadInput
+from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, load_suite, suite_path
+from transfer.tables.measures import metrics_of, read_measures_table
+
+DIMENSIONS = ("scale", "stage", "seed", "mixture", "benchmark")
+
+
+class MissingCells(UserWarning):
+    """A cell of the grid has no value; it is NaN and not part of any correlation."""
+
+
+def read_measures(
+    path: Path | str,
+    normalization: str | None = None,
+    suite: Suite | Path | str | None = None,
+    scales: Sequence[str] | None = None,
+    mixtures: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    benchmarks: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Return a measures table as a grid.
+
+    Parameters
+    ----------
+    path : Path
+        A measures table, Parquet or CSV.
+    normalization : {"sum", "token", "byte", "unconditional"}, optional
+        One normalization for all benchmarks. By default each benchmark has the one that the suite
+        file names for it.
+    suite : Suite, Path or str, optional
+        Where categories, mixtures and scales are looked up. By default the suite that the table
+        names, if there is a file of it; a table without one keeps its own order and categories.
+    scales, mixtures, seeds, benchmarks : sequences, optional
+        Only these, in this order. By default all that the table holds.
+
+    Returns
+    -------
+    Dataset
+        Dimensions `scale, stage, seed, mixture, benchmark`; one variable a measure; a missing cell
+        is NaN. Coordinates, where known: `category`, `chance` and `normalization` (benchmark),
+        `web`, `code_share` and `curated_share` (mixture), `parameters` and `total_parameters`
+        (scale; non-embedding and all).
+
+    Raises
+    ------
+    BadInput
+        If the table is bad, or what is asked for is not in it.
+
+    Warns
+    -----
+    MissingCells
+        If a cell is missing; `missing` lists them all.
+    """
+    path = Path(path)
+    frame = read_measures_table(path)
+    known = _suite_of(frame, suite, path)
+    for name, asked in (
+        ("scale", scales),
+        ("mixture", mixtures),
+        ("seed", seeds),
+        ("benchmark", benchmarks),
+    ):
+        frame = _keep(frame, name, asked, path)
+    frame = _one_normalization(frame, normalization, known, path)
+    order = {
+        "scale": scales
+        or _ordered(frame["scale"], [s.name for s in known.scales] if known else ()),
+        "stage": [stage for stage in STAGES if stage in set(frame["stage"])],
+        "seed": seeds or sorted(set(frame["seed"].tolist())),
+        "mixture": mixtures
+        or _ordered(frame["mixture"], [m.name for m in known.mixtures] if known else ()),
+        "benchmark": benchmarks or _benchmark_order(frame, known),
+    }
+    grid = _cells(frame, {name: list(order[name]) for name in DIMENSIONS})
+    grid = grid.assign_coords(_coordinates(frame, grid, known))
+    grid.attrs = {"source": path.name, "suite": known.name if known else ""}
+    _warn_missing(grid, path)
+    return grid
+
+
+def missing(grid: xr.Dataset) -> pd.DataFrame:
+    """Return the cells of a grid that have no accuracy.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scale, stage, seed, mixture, benchmark`, one row a missing cell. A seed that a
+        scale has no run of at all is not part of the design and is not listed.
+    """
+    accuracy = grid["accuracy"].transpose(*DIMENSIONS)
+    planned = np.isfinite(accuracy).any(["stage", "mixture", "benchmark"])
+    absent = (np.isnan(accuracy) & planned).transpose(*DIMENSIONS)
+    places = np.argwhere(absent.to_numpy())
+    columns = {name: grid[name].to_numpy()[places[:, axis]] for axis, name in enumerate(DIMENSIONS)}
+    return pd.DataFrame(columns)
+
+
+def parameters(scale: Scale, vocabulary: int) -> dict[str, int]:
+    """Return how many weights a model of a scale has.
+
+    Counts a Llama architecture with as many key and value heads as heads, a gated feed-forward
+    layer and tied embeddings.
+
+    Returns
+    -------
+    dict
+        `non_embedding`, `embedding` and `total`.
+    """
+    width, inner = scale.hidden_size, scale.intermediate_size
+    layer = 4 * width * width + 3 * width * inner + 2 * width
+    body = scale.layers * layer + width
+    embedding = vocabulary * width
+    return {"non_embedding": body, "embedding": embedding, "total": body + embedding}
+
+
+def _suite_of(frame: pd.DataFrame, suite: Suite | Path | str | None, path: Path) -> Suite | None:
+    if isinstance(suite, Suite):
+        return suite
+    if suite is not None:
+        return load_suite(suite)
+    if "suite" not in frame:
+        return None
+    names = list(dict.fromkeys(frame["suite"]))
+    if len(names) > 1:
+        raise BadInput(f"{path}: column suite holds {', '.join(names)}; keep the rows of one suite")
+    return load_suite(names[0]) if suite_path(names[0]).is_file() else None
+
+
+def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) -> pd.DataFrame:
+    if not asked:
+        return frame
+    if isinstance(asked, str):
+        raise BadInput(f"{name}s: give a list of names, not the text {asked!r}")
+    there = list(dict.fromkeys(frame[name].tolist()))
+    for value in asked:
+        if value not in there:
+            raise BadInput(
+                f"{path}: {name} {value!r} is not in the table; it has "
+                f"{', '.join(str(entry) for entry in there)}"
+            )
+    return frame[frame[name].isin(list(asked))]
+
+
+def _one_normalization(
+    frame: pd.DataFrame, normalization: str | None, suite: Suite | None, path: Path
+) -> pd.DataFrame:
+    """Return one row a run and benchmark."""
+    if normalization is not None and normalization not in NORMALIZATIONS:
+        raise BadInput(
+            f"normalization {normalization!r} is not known; give {', '.join(NORMALIZATIONS)}"
+        )
+    if "normalization" not in frame:
+        if normalization is not None:
+            raise BadInput(
+                f"{path}: has no column normalization; leave normalization out or add the column"
+            )
+        return frame
+    there = {
+        str(benchmark): list(dict.fromkeys(part))
+        for benchmark, part in frame.groupby("benchmark", sort=False)["normalization"]
+    }
+    if normalization is None:
+        default: dict[str, str] = (
+            {b.name: b.normalization for b in suite.benchmarks} if suite else {}
+        )
+        chosen: dict[str, str] = {}
+        for benchmark, values in there.items():
+            chosen[benchmark] = default.get(benchmark, values[0])
+            if benchmark not in default and len(values) > 1:
+                raise BadInput(
+                    f"{path}: benchmark {benchmark!r} comes with normalizations "
+                    f"{', '.join(values)} and no suite names one; give normalization"
+                )
+    else:
+        chosen = dict.fromkeys(there, normalization)
+    for benchmark, value in chosen.items():
+        if value not in there[benchmark]:
+            raise BadInput(
+                f"{path}: benchmark {benchmark!r} has no rows of normalization {value!r}; it has "
+                f"{', '.join(there[benchmark])} (leave the benchmark out, or choose another)"
+            )
+    return frame[frame["normalization"] == frame["benchmark"].map(chosen)]
+
+
+def _ordered(column: pd.Series, order: Sequence[str]) -> list[str]:
+    """Return the values there: those of the order first, then the others as they come."""
+    there = list(dict.fromkeys(column))
+    first = [name for name in order if name in there]
+    return [*first, *(name for name in there if name not in first)]
+
+
+def _benchmark_order(frame: pd.DataFrame, suite: Suite | None) -> list[str]:
+    names = _ordered(frame["benchmark"], [b.name for b in suite.benchmarks] if suite else ())
+    if suite is None:
+        return names
+    category = _categories(frame, suite)
+    rank: dict[str, int] = {name: place for place, name in enumerate(CATEGORIES)}
+    return sorted(names, key=lambda name: rank.get(category.get(name, ""), len(rank)))
+
+
+def _categories(frame: pd.DataFrame, suite: Suite | None) -> dict[str, str]:
+    found = {}
+    if "category" in frame:
+        found = dict(zip(frame["benchmark"], frame["category"], strict=True))
+    if suite is not None:
+        found |= {b.name: b.category for b in suite.benchmarks}
+    return found
+
+
+def _cells(frame: pd.DataFrame, order: dict[str, list]) -> xr.Dataset:
+    shape = tuple(len(order[name]) for name in DIMENSIONS)
+    place = tuple(
+        frame[name].map({value: i for i, value in enumerate(order[name])}).to_numpy(int)
+        for name in DIMENSIONS
+    )
+    variables = {}
+    for metric in [name for name in ("n_items", *metrics_of(frame)) if name in frame]:
+        cells = np.full(shape, np.nan)
+        cells[place] = frame[metric].to_numpy(float)
+        variables[metric] = (DIMENSIONS, cells)
+    labels = {
+        name: np.asarray(values, dtype=int if name == "seed" else object)
+        for name, values in order.items()
+    }
+    return xr.Dataset(variables, coords=labels)
+
+
+def _coordinates(frame: pd.DataFrame, grid: xr.Dataset, suite: Suite | None) -> dict:
+    benchmarks = [str(name) for name in grid["benchmark"].to_numpy()]
+    found: dict[str, tuple[str, list]] = {}
+    category = _categories(frame, suite)
+    if category:
+        found["category"] = ("benchmark", [category.get(name, "") for name in benchmarks])
+    first = frame.drop_duplicates("benchmark").set_index("benchmark")
+    for name in ("chance", "normalization"):
+        if name in first:
+            found[name] = ("benchmark", first.loc[benchmarks, name].tolist())
+    if suite is None:
+        return found
+    mixtures = {entry.name: entry for entry in suite.mixtures}
+    names = [str(name) for name in grid["mixture"].to_numpy()]
+    if set(names) <= set(mixtures):
+        found["web"] = ("mixture", [mixtures[name].web for name in names])
+        for share in ("web_share", "code_share", "curated_share"):
+            found[share] = ("mixture", [getattr(mixtures[name], share) for name in names])
+    scales = {entry.name: entry for entry in suite.scales}
+    sizes = [str(name) for name in grid["scale"].to_numpy()]
+    if set(sizes) <= set(scales):
+        counts = [parameters(scales[name], suite.tokenizer.vocabulary) for name in sizes]
+        found["parameters"] = ("scale", [count["non_embedding"] for count in counts])
+        found["total_parameters"] = ("scale", [count["total"] for count in counts])
+    return found
+
+
+def _warn_missing(grid: xr.Dataset, path: Path) -> None:
+    absent = missing(grid)
+    if absent.empty:
+        return
+    first = ", ".join(
+        f"{row.benchmark} of {row.mixture}-{row.scale}-s{row.seed}-{row.stage}"
+        for row in absent.head(3).itertuples()
+    )
+    more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+    warnings.warn(
+        f"{path}: {len(absent)} cells are missing and stay NaN: {first}{more}",
+        MissingCells,
+        stacklevel=3,
+    )

@@ -1,0 +1,180 @@
+"""The items table: the log-likelihood of every option of every item, one file a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transfer.errors import BadInput
+from transfer.files import replacing
+from transfer.suite import STAGES
+from transfer.tables.refusal import (
+    at,
+    read_parquet,
+    refuse_duplicates,
+    refuse_first,
+    require_columns,
+    require_rows,
+)
+
+ITEMS = pa.schema(
+    [
+        pa.field("benchmark", pa.string(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),
+        pa.field("gold", pa.int32(), nullable=False),
+        pa.field("loglikelihood", pa.list_(pa.float32()), nullable=False),
+        pa.field("n_tokens", pa.list_(pa.int32()), nullable=False),
+        pa.field("n_bytes", pa.list_(pa.int32()), nullable=False),
+        pa.field("unconditional", pa.list_(pa.float32())),
+    ]
+)
+"""Columns of an items table: nats summed over an option's tokens, one list entry an option."""
+
+RUN_KEYS = ("suite", "mixture", "scale", "seed", "stage")
+_METADATA = b"transfer"
+
+
+def write_items(path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
+    """Check an items table and write it, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        A `.parquet` file; replaced if it is there.
+    frame : DataFrame
+        The columns of `ITEMS`; `unconditional` may be absent, or null where it was not scored.
+    metadata : mapping
+        What the run was; must hold suite, mixture, scale, seed and stage. Written as JSON.
+
+    Raises
+    ------
+    BadInput
+        If a row or the metadata is not as described.
+    """
+    path = Path(path)
+    table = _conform(frame, str(path))
+    _check_metadata(metadata, str(path))
+    packed = {_METADATA: json.dumps(dict(metadata), sort_keys=True).encode()}
+    with replacing(path) as beside:
+        pq.write_table(table.replace_schema_metadata(packed), beside, compression="zstd")
+
+
+def read_items(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the checked items of a run, and what the run was.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, damaged or not an items table; the message names row and column.
+    """
+    path = Path(path)
+    table = read_parquet(path)
+    packed = (table.schema.metadata or {}).get(_METADATA)
+    if packed is None:
+        raise BadInput(
+            f"{path}: has no `transfer` metadata, so it is not an items table; "
+            "write it with transfer.tables.write_items"
+        )
+    try:
+        metadata = json.loads(packed)
+    except ValueError as error:
+        raise BadInput(f"{path}: its `transfer` metadata is not JSON; write it again") from error
+    _check_metadata(metadata, str(path))
+    require_columns(
+        table.column_names, [name for name in ITEMS.names if name != "unconditional"], str(path)
+    )
+    return _conform(table, str(path)).to_pandas(), metadata
+
+
+def _conform(data: pd.DataFrame | pa.Table, where: str) -> pa.Table:
+    """Return a table of exactly the schema, checked cell by cell."""
+    names = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
+    require_columns(names, [name for name in ITEMS.names if name != "unconditional"], where)
+    require_rows(len(data), where)
+    arrays = []
+    for field in ITEMS:
+        if field.name not in names:
+            arrays.append(pa.nulls(len(data), field.type))
+            continue
+        column = data[field.name]
+        try:
+            array = (
+                pa.array(column.to_list(), field.type)
+                if isinstance(column, pd.Series)
+                else column.combine_chunks().cast(field.type)
+            )
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            raise BadInput(_wrong_type(column, field, where)) from error
+        if not field.nullable and array.null_count:
+            bad = np.asarray(array.is_null())
+            refuse_first(bad, where, field.name, "no value; fill it in", array)
+        arrays.append(array)
+    table = pa.Table.from_arrays(arrays, schema=ITEMS)
+    _check_lists(table, where)
+    refuse_duplicates(table.select(["benchmark", "item"]).to_pandas(), ["benchmark", "item"], where)
+    return table
+
+
+def _wrong_type(column: Any, field: pa.Field, where: str) -> str:
+    """Return the message for the first cell that does not fit the field's type."""
+    cells = column.to_list() if isinstance(column, pd.Series) else column.to_pylist()
+    for row, cell in enumerate(cells):
+        try:
+            pa.array([cell], field.type)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return f"{at(where, row, field.name)}: {cell!r} is not {field.type}; mend its type"
+    return f"{where}: column {field.name}: is {column.type}, not {field.type}; mend its type"
+
+
+def _check_lists(table: pa.Table, where: str) -> None:
+    column = {name: table[name].combine_chunks() for name in table.column_names}
+    options = _lengths(column["loglikelihood"])
+    refuse_first(
+        options < 2, where, "loglikelihood", "{value} options; an item needs two or more", options
+    )
+    for name in ("n_tokens", "n_bytes", "unconditional"):
+        lengths = _lengths(column[name])
+        ragged = (lengths != options) & ~np.asarray(column[name].is_null())
+        says = "{value} entries, but loglikelihood has another number; give one an option"
+        refuse_first(ragged, where, name, says, lengths)
+    for name in ("loglikelihood", "unconditional"):
+        # A rounding error above zero is not a mistake; a positive log-likelihood is.
+        wrong = _any_entry(column[name], lambda values: ~(np.isfinite(values) & (values < 1e-3)))
+        says = "holds a value that is not a log-likelihood (finite, at most 0); score it again"
+        refuse_first(wrong, where, name, says, wrong)
+    for name in ("n_tokens", "n_bytes"):
+        wrong = _any_entry(column[name], lambda values: ~(values >= 1))
+        refuse_first(wrong, where, name, "holds a length below 1; count it again", wrong)
+    gold = np.asarray(column["gold"])
+    says = "gold {value} is out of range; options are counted from 0"
+    refuse_first((gold < 0) | (gold >= options), where, "gold", says, gold)
+
+
+def _lengths(lists: pa.ListArray) -> np.ndarray:
+    return np.asarray(lists.value_lengths().fill_null(0))
+
+
+def _any_entry(lists: pa.ListArray, wrong: Any) -> np.ndarray:
+    """Return, per row, whether an entry of its list is wrong; a null entry is wrong too."""
+    rows = np.repeat(np.arange(len(lists)), _lengths(lists))
+    entries = lists.flatten().to_numpy(zero_copy_only=False).astype(float)
+    return np.bincount(rows, weights=wrong(entries), minlength=len(lists)) > 0
+
+
+def _check_metadata(metadata: Mapping[str, Any], where: str) -> None:
+    for key in RUN_KEYS:
+        if key not in metadata:
+            raise BadInput(f"{where}: metadata key {key} is missing; add it")
+    if metadata["stage"] not in STAGES:
+        raise BadInput(
+            f"{where}: metadata stage is {metadata['stage']!r}; write {' or '.join(STAGES)}"
+        )
+    if isinstance(metadata["seed"], bool) or not isinstance(metadata["seed"], int):
+        raise BadInput(f"{where}: metadata seed is {metadata['seed']!r}; write a whole number")

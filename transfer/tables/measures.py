@@ -1,0 +1,182 @@
+"""The measures table: accuracy, confidence and calibration of every run on every benchmark.
+
+A user may bring a table (CSV or Parquet) with only the key columns and `accuracy`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transfer.errors import BadInput
+from transfer.files import replacing
+from transfer.suite import NORMALIZATIONS, STAGES
+from transfer.tables.refusal import (
+    at,
+    read_parquet,
+    refuse_duplicates,
+    refuse_first,
+    require_columns,
+    require_rows,
+)
+
+MEASURES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("suite", "mixture", "scale")),
+        ("seed", pa.int32()),
+        *((name, pa.string()) for name in ("stage", "benchmark", "category", "normalization")),
+        ("n_items", pa.int32()),
+        *(
+            (name, pa.float64())
+            for name in (
+                *("chance", "accuracy", "confidence", "gold_probability"),
+                *("nll", "brier", "ece", "aurc", "auroc"),
+            )
+        ),
+    ]
+)
+"""Columns of a measures table, in order."""
+
+KEYS = ("mixture", "scale", "seed", "stage", "benchmark")
+"""The columns that every measures table has, besides `accuracy`."""
+
+METRICS = MEASURES.names[MEASURES.names.index("accuracy") :]
+"""The measures proper: accuracy, confidence, gold_probability, nll, brier, ece, aurc, auroc."""
+
+_UPPER = {"nll": np.inf, "brier": 2.0}
+_WORDS = {"stage": STAGES, "normalization": NORMALIZATIONS}
+
+
+def write_measures(path: Path | str, frame: pd.DataFrame) -> None:
+    """Check a full measures table and write it (Parquet, or CSV by suffix), whole or not at all.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing or a cell is wrong; the message names row and column.
+    """
+    path = Path(path)
+    require_columns(list(frame.columns), MEASURES.names, str(path))
+    frame = check_measures(frame, str(path))[MEASURES.names]
+    with replacing(path) as beside:
+        if path.suffix == ".csv":
+            frame.to_csv(beside, index=False)
+        else:
+            table = pa.Table.from_pandas(frame, schema=MEASURES, preserve_index=False)
+            pq.write_table(table.replace_schema_metadata(None), beside, compression="zstd")
+
+
+def read_measures_table(path: Path | str) -> pd.DataFrame:
+    """Return the checked rows of a measures table, CSV or Parquet.
+
+    Columns that are not of the schema are dropped with a warning.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, damaged, empty, lacks a key column or `accuracy`, repeats a key,
+        or holds a wrong cell; the message names row and column.
+    """
+    path = Path(path)
+    frame = _read_csv(path) if path.suffix == ".csv" else read_parquet(path).to_pandas()
+    return check_measures(frame, str(path))
+
+
+def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame:
+    """Return a measures table with its types set, or refuse it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        At least the key columns and `accuracy`; text cells that hold numbers are converted.
+    where : str
+        What the message calls the table.
+    """
+    require_columns(list(frame.columns), [*KEYS, "accuracy"], where)
+    frame = frame[_known_columns(list(frame.columns), where)].reset_index(drop=True)
+    require_rows(len(frame), where)
+    checked = {}
+    for name in frame.columns:
+        column = frame[name]
+        if pa.types.is_string(MEASURES.field(name).type):
+            checked[name] = _words(column, name, where)
+        else:
+            checked[name] = _numbers(column, name, where)
+    frame = pd.DataFrame(checked)
+    keys = [name for name in ("suite", *KEYS, "normalization") if name in frame]
+    refuse_duplicates(frame, keys, where)
+    return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; check the path") from None
+    except pd.errors.EmptyDataError:
+        raise BadInput(f"{path}: the table is empty; give a header and at least one row") from None
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"{path}: not readable as CSV ({error}); mend the file") from error
+
+
+def _known_columns(there: list[str], where: str) -> list[str]:
+    """Return the columns of the schema; refuse what looks misspelt, warn about the rest."""
+    absent = [name for name in MEASURES.names if name not in there]
+    unknown = [name for name in there if name not in MEASURES.names]
+    for name in unknown:
+        if close := difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
+            raise BadInput(f"{where}: column {name} is not known; did you mean {close[0]}?")
+    if unknown:
+        warnings.warn(f"{where}: columns {', '.join(map(str, unknown))} are not used", stacklevel=4)
+    return [name for name in MEASURES.names if name in there]
+
+
+def _words(column: pd.Series, name: str, where: str) -> pd.Series:
+    blank = (column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
+    cells = column.tolist()
+    refuse_first(blank, where, name, "no value; fill it in", cells)
+    # A mixture or a scale may be written as a number; a stage may not.
+    text = column.astype(str).str.strip()
+    if name in _WORDS:
+        bad = (~text.isin(_WORDS[name])).to_numpy()
+        mend = f"{name} {{value!r}} is not known; write {', '.join(_WORDS[name])}"
+        refuse_first(bad, where, name, mend, cells)
+    return text.astype(object)
+
+
+def _numbers(column: pd.Series, name: str, where: str) -> pd.Series:
+    cells = column.tolist()
+    if pd.api.types.is_bool_dtype(column):
+        raise BadInput(f"{at(where, 0, name)}: {cells[0]!r} is not a number; write a number")
+    text = column.astype(object)
+    blank = text.isna().to_numpy() | (text.astype(str).str.strip() == "").to_numpy()
+    blank |= text.astype(str).str.strip().str.lower().isin(["nan", "na", "null"]).to_numpy()
+    numbers = pd.to_numeric(text.where(~blank, np.nan), errors="coerce").astype(float)
+    values = numbers.to_numpy()
+    unread = np.isnan(values) & ~blank
+    refuse_first(unread, where, name, "{value!r} is not a number; write a number", cells)
+    if name in ("seed", "n_items"):
+        refuse_first(blank, where, name, "no value; fill it in", cells)
+        whole = (values == np.round(values)) & (values >= 0) & (values < 2**31)
+        refuse_first(~whole, where, name, "{value!r} is not a whole number of 0 or more", cells)
+        return numbers.astype("int32")
+    if name == "accuracy":
+        says = "NaN or no value; leave the row out if the benchmark was not scored"
+        refuse_first(blank, where, name, says, cells)
+    upper = _UPPER.get(name, 1.0)
+    outside = ~blank & ~((values >= 0) & (values <= upper))
+    bounds = f"[0, {upper:g}]" if np.isfinite(upper) else "[0, inf)"
+    mend = " (a percentage? divide by 100)" if upper == 1 else ""
+    refuse_first(outside, where, name, f"{{value}} is outside {bounds}{mend}", cells)
+    return numbers
+
+
+def metrics_of(frame: pd.DataFrame) -> list[str]:
+    """Return the measures that a table holds, in the order of the schema."""
+    return [name for name in METRICS if name in frame]

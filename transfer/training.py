@@ -1,0 +1,389 @@
+"""Train one run of a suite: a Llama-architecture model from token shards, or its fine-tuning.
+
+`pretrain` and `sft` go through transformers' Trainer and TRL's SFTTrainer; accelerate picks the
+device. Both stages share one way of working: the order of the sequences is drawn from the run's
+seed before the first step, so that a killed run goes on where its last checkpoint stood, and the
+run's folder appears only when the run is finished.
+
+Two departures from the trainers' own way, both for speed on a CPU: the loss is computed inside the
+compiled graph, which hands back a scalar and never a tensor of logits; and sequences are padded on
+the right to a few fixed lengths without an attention mask, which causal attention does not need.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import (
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PrinterCallback,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.utils import (
+    logging,
+)
+
+from transfer.errors import BadInput
+from transfer.files import replacing, sha256
+from transfer.suite import Run, Suite, suite_hash, suite_path
+from transfer.trainers import (
+    IGNORED,
+    Finetuner,
+    Padder,
+    Pretrainer,
+    Progress,
+    Rows,
+    bucketed,
+    last_checkpoint,
+    loss_of,
+    padded,
+)
+from transfer.workspace import Workspace
+
+POSITIONS = 512
+"""Longest sequence that a model of a suite can read, in tokens."""
+
+PACKAGES = ("torch", "transformers", "trl", "accelerate")
+
+
+def pretrain(
+    suite: Suite,
+    run: Run,
+    workspace: Workspace,
+    *,
+    compiled: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Path:
+    """Return the folder of a pretrained run, training it if it is not there yet.
+
+    Parameters
+    ----------
+    suite, run, workspace
+        What to train and where. The mixture's shard and the tokenizer must exist.
+    compiled
+        Compile the training step; faster after a warm-up of some tens of seconds.
+    callbacks
+        Further callbacks of transformers' Trainer.
+
+    Raises
+    ------
+    BadInput
+        If the tokenizer or the shard is missing, the shard is shorter than the scale's token
+        budget, or the run is there from another recipe.
+    """
+    scale, recipe = suite.scale(run.scale), suite.pretrain
+    shard = _shard(workspace, run.mixture)
+    tokenizer = _tokenizer(workspace)
+    inputs = {
+        "shard_sha256": sha256(shard),
+        "tokenizer_sha256": sha256(workspace.tokenizer / "tokenizer.json"),
+    }
+    plan = {"scale": scale.model_dump(exclude={"seeds"}), "recipe": recipe.model_dump()}
+    job = _Job(suite, run, workspace, {**plan, **inputs})
+    if job.finished():
+        return job.folder
+
+    stream = np.load(shard, mmap_mode="r")
+    count = scale.tokens // recipe.sequence_length
+    if len(stream) < count * recipe.sequence_length:
+        raise BadInput(
+            f"{shard}: {len(stream):,} tokens, but scale {scale.name} trains on {scale.tokens:,}; "
+            "write longer shards or lower tokens in the suite file"
+        )
+    rows = stream[: count * recipe.sequence_length].reshape(count, recipe.sequence_length)
+    order = np.random.default_rng([run.seed, 0]).permutation(count)
+    steps = count // recipe.batch_sequences
+
+    set_seed(run.seed)
+    model = LlamaForCausalLM(_llama(suite, run, tokenizer))
+    arguments = TrainingArguments(
+        **job.arguments(steps, recipe.batch_sequences, recipe.precision),
+        learning_rate=scale.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=round(recipe.warmup_fraction * steps),
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": recipe.min_learning_rate_fraction},
+    )
+    trainer = Pretrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Rows(rows),
+        data_collator=Padder(0, recipe.sequence_length),
+        callbacks=list(callbacks),
+    )
+    trainer.order = order[: steps * recipe.batch_sequences]
+    tokens = np.full(steps, recipe.batch_sequences * recipe.sequence_length)
+    return job.train(trainer, tokens, compiled)
+
+
+def sft(
+    suite: Suite,
+    run: Run,
+    workspace: Workspace,
+    *,
+    compiled: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Path:
+    """Return the folder of a fine-tuned run, training it from its parent if it is not there yet.
+
+    The loss is taken on the completion and the end-of-text token that closes it.
+
+    Parameters
+    ----------
+    suite, run, workspace
+        What to train and where. The pretraining run and the instructions must exist.
+    compiled
+        Compile the training step; faster after a warm-up of some tens of seconds.
+    callbacks
+        Further callbacks of transformers' Trainer.
+
+    Raises
+    ------
+    BadInput
+        If the parent run or the instructions are missing, an instruction cannot be read or is
+        too long, or the run is there from another recipe.
+    """
+    from datasets import Dataset as Table
+    from trl import SFTConfig
+
+    scale, recipe = suite.scale(run.scale), suite.sft
+    parent = workspace.checkpoint(run.parent)
+    if not (parent / "run.json").exists():
+        raise BadInput(f"{parent}: no pretrained run; train {run.parent.name} first")
+    if not workspace.instructions.exists():
+        raise BadInput(
+            f"{workspace.instructions}: no instructions; run `transfer suite prepare {suite.name}`"
+        )
+    inputs = {
+        "parent_sha256": sha256(parent / "model.safetensors"),
+        "instructions_sha256": sha256(workspace.instructions),
+    }
+    plan = {"learning_rate": scale.sft_learning_rate, "recipe": recipe.model_dump()}
+    job = _Job(suite, run, workspace, {**plan, **inputs})
+    if job.finished():
+        return job.folder
+
+    tokenizer = AutoTokenizer.from_pretrained(parent)
+    examples = tokenize_instructions(workspace.instructions, tokenizer, recipe.max_length)
+    lengths = np.array([padded(len(row["input_ids"]), recipe.max_length) for row in examples])
+    order = bucketed(lengths, recipe.batch_examples, recipe.epochs, run.seed)
+    steps = len(order) // recipe.batch_examples
+    if not steps:
+        raise BadInput(
+            f"{workspace.instructions}: {len(examples)} instructions are less than one batch of "
+            f"{recipe.batch_examples}; add some or lower batch_examples"
+        )
+
+    set_seed(run.seed)
+    model = LlamaForCausalLM.from_pretrained(parent, dtype=torch.float32)
+    arguments = SFTConfig(
+        **job.arguments(steps, recipe.batch_examples, recipe.precision),
+        learning_rate=scale.sft_learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=round(recipe.warmup_fraction * steps),
+        lr_scheduler_type="cosine",
+        max_length=recipe.max_length,
+        activation_checkpointing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    trainer = Finetuner(
+        model=model,
+        args=arguments,
+        train_dataset=Table.from_list(examples),
+        data_collator=Padder(tokenizer.pad_token_id, recipe.max_length),
+        processing_class=tokenizer,
+        callbacks=list(callbacks),
+    )
+    trainer.order = order
+    tokens = lengths[order].reshape(steps, -1).max(axis=1) * recipe.batch_examples
+    return job.train(trainer, tokens, compiled)
+
+
+def tokenize_instructions(path: Path, tokenizer: Any, longest: int) -> list[dict[str, list[int]]]:
+    """Return token ids and labels of every instruction, as a chat of one turn.
+
+    The text is encoded whole and split after the prompt, as a scored option is, so that the model
+    is fine-tuned on the very tokens that it is scored on.
+
+    Raises
+    ------
+    BadInput
+        If a line is not an object with `prompt` and `completion`, or has more than `longest`
+        tokens.
+    """
+    prompts, texts = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            user = {"role": "user", "content": row["prompt"]}
+            answer = {"role": "assistant", "content": row["completion"]}
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise BadInput(
+                f"{path}: line {number} is not an object with prompt and completion; rebuild it"
+            ) from None
+        chat = tokenizer.apply_chat_template
+        prompts.append(chat([user], tokenize=False, add_generation_prompt=True))
+        texts.append(chat([user, answer], tokenize=False))
+    before = tokenizer(prompts)["input_ids"]
+    examples = []
+    for number, (head, ids) in enumerate(
+        zip(before, tokenizer(texts)["input_ids"], strict=True), start=1
+    ):
+        if len(ids) > longest:
+            raise BadInput(
+                f"{path}: line {number} has {len(ids)} tokens, the recipe allows {longest}; "
+                "shorten it or raise sft.max_length"
+            )
+        labels = [IGNORED] * len(head) + ids[len(head) :]
+        examples.append({"input_ids": ids, "labels": labels})
+    return examples
+
+
+class _Job:
+    """One run on its way from a hidden folder to its own."""
+
+    def __init__(self, suite: Suite, run: Run, workspace: Workspace, plan: dict[str, Any]) -> None:
+        self.suite, self.run, self.workspace, self.plan = suite, run, workspace, plan
+        self.folder = workspace.checkpoint(run)
+        self.beside = self.folder.with_name(f".{self.folder.name}.training")
+
+    def finished(self) -> bool:
+        """Return whether the run is there; raise if it is there from another recipe."""
+        if not self.folder.exists():
+            return False
+        try:
+            was = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["plan"]
+        except (OSError, json.JSONDecodeError, KeyError):
+            raise BadInput(
+                f"{self.folder}: no readable run.json; remove the folder to train the run again"
+            ) from None
+        if changed := [key for key in self.plan if was.get(key) != self.plan[key]]:
+            raise BadInput(
+                f"{self.folder}: trained with another {changed[0]} than now; remove the folder to "
+                "train the run again, or restore what changed"
+            )
+        return True
+
+    def arguments(self, steps: int, batch: int, precision: str) -> dict[str, Any]:
+        """Return what both stages ask of the Trainer."""
+        return {
+            "output_dir": str(self.beside),
+            "max_steps": steps,
+            "per_device_train_batch_size": batch,
+            "use_cpu": not torch.accelerator.is_available(),
+            "bf16": precision == "bf16",
+            "adam_beta2": 0.95,
+            "max_grad_norm": 1.0,
+            "optim": "adamw_torch_fused",
+            "seed": self.run.seed,
+            "logging_steps": max(1, steps // 100),
+            "logging_nan_inf_filter": False,
+            "save_steps": max(1, steps // 10),
+            "save_total_limit": 2,
+            "disable_tqdm": True,
+            "report_to": [],
+            "remove_unused_columns": False,
+            "dataloader_pin_memory": False,
+            "dataloader_drop_last": True,
+        }
+
+    def train(self, trainer: Any, tokens: np.ndarray, compiled: bool) -> Path:
+        """Train from the last checkpoint, if any, and return the finished run's folder."""
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Progress(self.run.name))
+        trainer.model.forward = loss_of(trainer.model, compiled)
+        trainer.model_accepts_loss_kwargs = False
+        plan = self.beside / "plan.json"
+        if self.beside.exists() and not (
+            plan.exists() and json.loads(plan.read_text()) == self.plan
+        ):
+            shutil.rmtree(self.beside)
+        self.beside.mkdir(parents=True, exist_ok=True)
+        plan.write_text(text)
+        logging.disable_progress_bar()
+        began = time.monotonic()
+        trainer.train(resume_from_checkpoint=last_checkpoint(self.beside))
+        seconds = time.monotonic() - began
+
+        log = [entry for entry in trainer.state.log_history if "loss" in entry]
+        curve = pd.DataFrame(log)[["step", "loss", "learning_rate"]]
+        curve.insert(1, "tokens", np.cumsum(tokens)[curve["step"] - 1])
+        with replacing(self.folder) as beside:
+            del trainer.model.forward
+            trainer.model.save_pretrained(beside)
+            shutil.copytree(self.workspace.tokenizer, beside, dirs_exist_ok=True)
+            curve.to_csv(beside / "loss.csv", index=False)
+            record = self._record(
+                len(tokens), int(tokens.sum()), seconds, beside / "model.safetensors"
+            )
+            (beside / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(self.beside)
+        return self.folder
+
+    def _record(self, steps: int, tokens: int, seconds: float, weights: Path) -> dict[str, Any]:
+        cuda = torch.cuda.is_available()
+        return {
+            "suite": self.suite.name,
+            "suite_sha256": suite_hash(self.suite.name)
+            if suite_path(self.suite.name).exists()
+            else None,
+            **self.run.model_dump(),
+            "plan": self.plan,
+            "step": steps,
+            "tokens": tokens,
+            "seconds": round(seconds, 1),
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "checkpoint_sha256": sha256(weights),
+            "versions": {name: version(name) for name in PACKAGES},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _llama(suite: Suite, run: Run, tokenizer: Any) -> LlamaConfig:
+    scale = suite.scale(run.scale)
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=scale.hidden_size,
+        num_hidden_layers=scale.layers,
+        num_attention_heads=scale.heads,
+        num_key_value_heads=scale.heads,
+        intermediate_size=scale.intermediate_size,
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _tokenizer(workspace: Workspace) -> Any:
+    if not (workspace.tokenizer / "tokenizer.json").exists():
+        raise BadInput(
+            f"{workspace.tokenizer}: no tokenizer; run `transfer suite prepare {workspace.suite}`"
+        )
+    return AutoTokenizer.from_pretrained(workspace.tokenizer)
+
+
+def _shard(workspace: Workspace, mixture: str) -> Path:
+    found = sorted(workspace.shards(mixture).glob("*.npy"))
+    if not found:
+        raise BadInput(
+            f"{workspace.shards(mixture)}: no token shard; "
+            f"run `transfer suite prepare {workspace.suite}`"
+        )
+    return found[0]
