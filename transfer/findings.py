@@ -177,3 +177,35 @@ def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
+
+
+def verdicts(card: pd.DataFrame) -> str:
+    """Return how many claims agree, disagree and stay open, from a scorecard."""
+    by = {name: list(rows["claim"]) for name, rows in card.groupby("verdict", sort=False)}
+    said = [f"**{len(by[name])}** {name} ({names(by[name])})" for name in by]
+    return f"Of {len(card)} claims, {names(said)}."
+
+
+class Table:
+    """A table as a page shows it: numbers to two places, a dash where one is absent, no index."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    def _repr_html_(self) -> str:
+        return self.frame.to_html(
+            index=False,
+            na_rep="–",
+            float_format=_signed,
+            border=0,
+            escape=True,
+            classes="dataframe",
+        )
+
+    def __repr__(self) -> str:
+        return self.frame.to_string(index=False, na_rep="–", float_format=_signed)
+
+
+def table(frame: pd.DataFrame) -> Table:
+    """Return a frame in the form in which pages show tables."""
+    return Table(frame)

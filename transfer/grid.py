@@ -6,12 +6,16 @@ and copies what is finished into `data/`.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from transfer.errors import BadInput
 from transfer.files import replacing
@@ -76,23 +80,61 @@ def do_step(name: str, run: Run, step: str, threads: int) -> None:
 
 
 def collect(name: str) -> str:
-    """Copy finished items into the repository and measure them all; return what was done."""
+    """Copy what is finished into `data/<suite>` and measure it; return what was done.
+
+    Items of every scored run, `runs.csv` (what made each run, and its hash), `loss.csv`, the
+    checkpoints of the first scale and seed, and `measures.parquet`.
+    """
     from transfer.measures import measure_runs
     from transfer.tables import write_measures
 
     suite = load_suite(name)
     space = Workspace(suite.name)
     folder = data_folder(suite.name)
-    for run in suite.runs():
-        if space.items(run).exists():
-            with replacing(folder / "items" / f"{run.name}.parquet") as beside:
-                shutil.copyfile(space.items(run), beside)
-    paths = sorted((folder / "items").glob("*.parquet"))
-    if not paths:
+    finished = [run for run in suite.runs() if space.items(run).exists()]
+    if not finished:
         raise BadInput(f"suite {suite.name}: nothing is scored; run `transfer suite run {name}`")
-    table = measure_runs(paths, suite)
+    smallest = suite.scales[0]
+    records, curves = [], []
+    for run in finished:
+        _copy(space.items(run), folder / "items" / f"{run.name}.parquet")
+        records.append(_record(space.checkpoint(run), run))
+        curve = pd.read_csv(space.checkpoint(run) / "loss.csv")
+        curves.append(curve.assign(run=run.name, **run.model_dump()))
+        if (run.scale, run.seed) == (smallest.name, smallest.seeds[0]):
+            _copy(space.checkpoint(run), folder / "checkpoints" / run.name)
+    _write_csv(pd.DataFrame(records), folder / "runs.csv")
+    _write_csv(pd.concat(curves, ignore_index=True), folder / "loss.csv")
+    table = measure_runs(sorted((folder / "items").glob("*.parquet")), suite)
     write_measures(folder / "measures.parquet", table)
-    return f"{len(paths)} runs, {len(table)} rows in {folder / 'measures.parquet'}"
+    return f"{len(finished)} runs, {len(table)} rows in {folder / 'measures.parquet'}"
+
+
+def _record(checkpoint: Path, run: Run) -> dict[str, Any]:
+    """Return what made a run, flat, for one row of `runs.csv`."""
+    said = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
+    plan = said["plan"]
+    kept = ("tokens", "seconds", "threads", "device", "checkpoint_sha256", "suite_sha256")
+    made_of = ("shard_sha256", "tokenizer_sha256", "parent_sha256", "instructions_sha256")
+    versions = " ".join(f"{package}=={number}" for package, number in said["versions"].items())
+    return {
+        "run": run.name,
+        **run.model_dump(),
+        **{key: said[key] for key in kept},
+        **{key: plan.get(key) for key in made_of},
+        "versions": versions,
+        "created": said["created"],
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as beside:
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, beside)
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as beside:
+        table.to_csv(beside, index=False)
 
 
 def data_folder(name: str) -> Path:

@@ -90,8 +90,8 @@ def score_items(
     for at, (given, neutral) in enumerate(zip(conditional, alone, strict=True)):
         if not given.continuation or not neutral.continuation:
             raise BadInput(
-                f"benchmark {name}, item {items[owner[at]]['id']!r}: option {pairs[at][1]!r} has no "
-                "token of its own; mend the option or the tokenizer"
+                f"benchmark {name}, item {items[owner[at]]['id']!r}: option {pairs[at][1]!r} has "
+                "no token of its own; mend the option or the tokenizer"
             )
     values = checkpoint.loglikelihoods([*conditional, *alone])
     for at in np.flatnonzero(~np.isfinite(values)):
@@ -176,7 +176,7 @@ def score_run(
         raise BadInput(f"{folder}: no such run; train {run.name} first")
     items = read_benchmarks(suite, workspace, benchmarks)
     if out.exists():
-        table, metadata = read_items(out)
+        _, metadata = read_items(out)
         same = metadata.get("checkpoint_sha256") == sha256(folder / "model.safetensors")
         if same and metadata.get("items_sha256") == _hashes(items):
             return out
@@ -259,7 +259,8 @@ def _run_keys(run: Run, folder: Path) -> dict[str, Any]:
     if record.exists():
         try:
             said = json.loads(record.read_text(encoding="utf-8"))
-            keys |= {name: said[name] for name in ("mixture", "scale", "seed", "step")}
+            keys |= {name: said[name] for name in ("mixture", "scale", "seed")}
+            keys["step"] = said.get("step")
         except (json.JSONDecodeError, KeyError) as error:
             raise BadInput(f"{record}: cannot be read ({error}); train the run again") from None
     return keys

@@ -263,7 +263,8 @@ class _Job:
 
     def finished(self) -> bool:
         """Return whether the run is there; raise if it is there from another recipe."""
-        if not self.folder.exists():
+        if not self.folder.exists() or not any(self.folder.iterdir()):
+            # A workflow may have made the empty folder already.
             return False
         try:
             was = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["plan"]
@@ -308,9 +309,8 @@ class _Job:
         trainer.model.forward = loss_of(trainer.model, compiled)
         trainer.model_accepts_loss_kwargs = False
         plan = self.beside / "plan.json"
-        if self.beside.exists() and not (
-            plan.exists() and json.loads(plan.read_text()) == self.plan
-        ):
+        text = json.dumps(self.plan)
+        if self.beside.exists() and not (plan.exists() and plan.read_text() == text):
             shutil.rmtree(self.beside)
         self.beside.mkdir(parents=True, exist_ok=True)
         plan.write_text(text)
@@ -324,7 +324,8 @@ class _Job:
         curve.insert(1, "tokens", np.cumsum(tokens)[curve["step"] - 1])
         with replacing(self.folder) as beside:
             del trainer.model.forward
-            trainer.model.save_pretrained(beside)
+            # Half the size on disk, so that checkpoints can be shipped; scored in float32.
+            trainer.model.to(torch.bfloat16).save_pretrained(beside)
             shutil.copytree(self.workspace.tokenizer, beside, dirs_exist_ok=True)
             curve.to_csv(beside / "loss.csv", index=False)
             record = self._record(

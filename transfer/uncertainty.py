@@ -101,9 +101,11 @@ def resampled(
         raise BadInput(f"over {over!r} cannot be resampled; give mixture, seed or both")
     if resamples < 1:
         raise BadInput(f"resamples {resamples} is too few; give 1000 or more")
-    needed = _needed(protocol, grid, args, kwargs)
-    if "seed" in grid.dims and "seed" not in over and not kwargs.get("keep_seeds"):
-        needed = needed.map(lambda v: mean_of_there(v, "seed") if "seed" in v.dims else v)
+    needed = grid
+    if _is_ours(protocol):
+        needed = _named(protocol, grid, args, kwargs)
+        if "seed" in grid.dims and "seed" not in over and not kwargs.get("keep_seeds"):
+            needed = needed.map(lambda v: mean_of_there(v, "seed") if "seed" in v.dims else v)
     draws = np.random.default_rng(seed)
     count = grid.sizes["mixture"]
     # All of the draws of mixtures come first: they are the same with and without seeds.
@@ -196,13 +198,16 @@ def _quantiles(values: np.ndarray, at: tuple[float, float]) -> list[np.ndarray]:
     return found
 
 
-def _needed(protocol: Callable, grid: xr.Dataset, args: tuple, kwargs: dict) -> xr.Dataset:
-    """Return the grid with only the measures that the arguments of one of our protocols name.
+def _is_ours(protocol: Callable) -> bool:
+    """Return whether it is known what a protocol does: it averages seeds, and names its measures.
 
-    Of a protocol from elsewhere nothing is known, so it gets them all.
+    A protocol from elsewhere gets the grid as it is.
     """
-    if not getattr(protocol, "__module__", "").startswith("transfer.protocols"):
-        return grid
+    return getattr(protocol, "__module__", "").startswith("transfer.protocols")
+
+
+def _named(protocol: Callable, grid: xr.Dataset, args: tuple, kwargs: dict) -> xr.Dataset:
+    """Return the grid with only the measures that a protocol's arguments name."""
     bound = inspect.signature(protocol).bind(grid, *args, **kwargs)
     bound.apply_defaults()
     values = [value for value in bound.arguments.values() if isinstance(value, str)]

@@ -6,6 +6,16 @@
     return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
   }
 
+  function configured(wanted, width) {
+    var config = JSON.parse(JSON.stringify(window.transferChartThemes[wanted]));
+    // Vega-Lite cuts legends that are wider than their chart; on a narrow page they take more rows.
+    if (width < 480) {
+      config.legend.columns = 2;
+      config.legend.layout = { bottom: { direction: "vertical", anchor: "start" } };
+    }
+    return config;
+  }
+
   function draw(chart) {
     var still = chart.querySelector(".chart-still");
     var live = chart.querySelector(".chart-live");
@@ -19,7 +29,7 @@
     window
       .vegaEmbed(live, spec, {
         renderer: "svg",
-        config: window.transferChartThemes[wanted],
+        config: configured(wanted, live.clientWidth),
         actions: { export: true, source: false, compiled: false, editor: false },
         tooltip: { theme: wanted },
       })

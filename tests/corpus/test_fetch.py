@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.corpus.conftest import tarball, wheel
+from corpus.made_archives import tarball, wheel
 from transfer.corpus.fetch import fetch, fetch_all
 from transfer.errors import BadInput
 from transfer.suite import Source
@@ -111,7 +111,7 @@ def test_no_network_is_told_apart_from_no_longer_served(index, tmp_path, monkeyp
 CLIENT = """#!/bin/sh
 case "$*" in
   *gone*) echo "{error}" >&2; exit 1;;
-  *down*) echo "network is down" >&2; exit 1;;
+  *offline*) echo "network is down" >&2; exit 1;;
   *) printf %s "$*" > package-file;;
 esac
 """
@@ -124,9 +124,7 @@ esac
         ("debian", "apt-get", "E: Version '1' was not found", "download --quiet made=1"),
     ],
 )
-def test_other_registries_use_their_client(
-    tmp_path, monkeypatch, registry, client, error, asked
-):
+def test_other_registries_use_their_client(tmp_path, monkeypatch, registry, client, error, asked):
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / client).write_text(CLIENT.format(error=error))
@@ -142,7 +140,7 @@ def test_other_registries_use_their_client(
         licence="CC0 1.0",
     )
     assert fetch(source, tmp_path / "downloads").read_text() == asked
-    for package, message in (("gone", "no longer serves gone"), ("down", "network is down")):
+    for package, message in (("gone", "no longer serves gone"), ("offline", "network is down")):
         other = source.model_copy(update={"package": package, "file": package})
         with pytest.raises(BadInput, match=message):
             fetch(other, tmp_path / "downloads")

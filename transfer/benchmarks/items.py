@@ -43,6 +43,10 @@ def build(suite: Suite, workspace: Workspace, names: Sequence[str] | None = None
     inputs = Inputs(suite, workspace)
     wanted = [spec(name) for name in names] if names is not None else list(CANDIDATES.values())
     counts, tested = {}, TestText()
+    for name, candidate in CANDIDATES.items():
+        there = (workspace.benchmarks / f"{name}-test.jsonl").exists()
+        if candidate.real and candidate not in wanted and there:
+            tested.add(name, items(name, "test", workspace.suite, workspace))
     with Progress(transient=True) as progress:
         bar = progress.add_task("benchmarks", total=2 * len(wanted))
         for candidate in wanted:

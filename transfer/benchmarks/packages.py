@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from transfer.errors import BadInput
 from transfer.files import replacing
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _WANTED = {
     "bigbench": re.compile(
         r"benchmark_tasks/(social_iqa|unit_conversion/unit_identification|hyperbaton|qa_wikidata"
-        r"|intent_recognition|goal_step_wikihow/\w+|vitaminc_fact_verification|gem/(asset|turk)"
-        r"|natural_instructions/subtask0(24|25|42|58)_\w+)/task\.json$"
+        r"|intent_recognition|goal_step_wikihow/\w+|vitaminc_fact_verification"
+        r"|gem/(asset|turk|webnlg_en|e2e_nlg|common_gen|xsum)"
+        r"|natural_instructions/subtask0(24|42|51)_\w+)/task\.json$"
         r"|squad_shifts/squaddev_v1\.1\.json$"
     ),
     "evals": re.compile(r"registry/data/sarcasm/samples\.jsonl$"),
@@ -59,9 +60,9 @@ class Inputs:
         """Return the examples of a task of BIG-bench."""
         return json.loads(self.member("bigbench", f"{path}/task.json"))["examples"]
 
-    def documents(self, text: str, split: str) -> pandas.DataFrame:
+    def documents(self, text: str, split: Literal["pretrain", "test", "train"]) -> pandas.DataFrame:
         """Return held-out documents of a text stream."""
-        from transfer.corpus.documents import documents
+        from transfer.corpus import documents
 
         return documents(self.workspace, text, split)
 

@@ -295,29 +295,3 @@ def claim_true(inputs: Inputs, split: Split) -> list[list[Item]]:
         rounds.append(items)
     rng("claim_true").shuffle(rounds)
     return rounds
-
-
-def simplification(inputs: Inputs, split: Split) -> list[list[Item]]:
-    """A sentence and four simplified ones, of which one says the same; all are test items."""
-    pairs = []
-    if split == "train":
-        return []
-    seen = set()
-    for name in ("asset", "turk"):
-        for example in inputs.task(f"gem/{name}"):
-            target = example["target"]
-            answers = target if isinstance(target, list) else [target]
-            source = detokenized(example["input"])
-            answers = [detokenized(answer) for answer in answers]
-            wanted = [answer for answer in answers if answer.lower() != source.lower()]
-            key = source[:40]
-            if wanted and len(source.split()) < 45 and (key, name) not in seen:
-                seen.add((key, name))
-                answer = min(wanted, key=lambda text: _overlap(text, source))
-                pairs.append(Pair(f"{source} In other words:", answer, _length(answer, 5), key))
-    return crossed(pairs, 4, "simplification")
-
-
-def _overlap(one: str, other: str) -> float:
-    a, b = set(words(one)), set(words(other))
-    return len(a & b) / max(1, len(a | b))

@@ -1,5 +1,36 @@
-"""One Altair figure a function, on one palette, each with its alternative text."""
+"""One Altair figure a function, on one palette, each with its alternative text.
 
+The functions take tidy tables (`transfer.protocols.tidy`): one row an estimate, with `value`, and
+`low` and `high` where it has an interval. A figure fills the width of its page. Call `enable` at
+the top of a notebook, so that the figures are shown as the book needs them.
+"""
+
+from transfer.charts.making import corpus_sources, loss_curves, mixture_shares
+from transfer.charts.performance import accuracy_against_chance, reliability_diagram
+from transfer.charts.persistence import (
+    alignment_chart,
+    factor_effects_chart,
+    rank_shift,
+    reliability_ranking,
+    transfer_by_category,
+)
 from transfer.charts.renderer import enable
+from transfer.charts.scorecard import scorecard_chart
+from transfer.charts.structure import coherence_heatmap, structure_heatmap
 
-__all__ = ["enable"]
+__all__ = [
+    "accuracy_against_chance",
+    "alignment_chart",
+    "coherence_heatmap",
+    "corpus_sources",
+    "enable",
+    "factor_effects_chart",
+    "loss_curves",
+    "mixture_shares",
+    "rank_shift",
+    "reliability_diagram",
+    "reliability_ranking",
+    "scorecard_chart",
+    "structure_heatmap",
+    "transfer_by_category",
+]

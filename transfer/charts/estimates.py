@@ -6,6 +6,7 @@ on a telephone, and its description is computed from the rows that it shows.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,20 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from transfer.charts.palette import MARK, SPARE_COLOURS, SPARE_SHAPES, ordered, worn
+from transfer.charts.palette import (
+    MARK,
+    REFERENCE,
+    SPARE_COLOURS,
+    SPARE_SHAPES,
+    SPARE_SIZES,
+    ordered,
+    worn,
+)
 
-LANE_HEIGHT = 15
+LANE_HEIGHT, LOW_LANE_HEIGHT = 15, 11
 ROW_GAP = 9
+TITLE_WIDTH = 36
+"""Characters of an axis title that fit on one line of a narrow page."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +56,12 @@ def estimates(
     description: str,
     colour: Encoding | None = None,
     shape: Encoding | None = None,
+    size: Encoding | None = None,
     lanes: Sequence[Encoding] = (),
     rules: Sequence[float] = (0.0,),
     domain: tuple[float, float] | None = None,
     percent: bool = False,
+    ticks: str | None = None,
 ) -> alt.LayerChart:
     """Return points with intervals, one row for each of `rows`.
 
@@ -63,8 +76,8 @@ def estimates(
         Title of the axis: what is estimated, and over what its interval is.
     description : str
         Alternative text.
-    colour, shape : Encoding, optional
-        What colour and shape stand for. A legend is shown unless they repeat the row's label.
+    colour, shape, size : Encoding, optional
+        What colour, shape and size stand for. A legend is shown unless they repeat the row's label.
     lanes : sequence of Encoding
         What sets points of one row apart, one lane for each combination that occurs.
     rules : sequence of float
@@ -73,20 +86,24 @@ def estimates(
         Ends of the axis; where absent, those of the data and the rules.
     percent : bool
         Show the quantity, a share, in per cent.
+    ticks : str, optional
+        A column of reference values, one a row, each drawn as a grey tick across its lanes.
     """
-    need(table, row, "value", *(e.column for e in (*lanes, colour, shape) if e))
+    need(table, row, "value", *(e.column for e in (*lanes, colour, shape, size) if e))
     shown = table.assign(**{row: table[row].astype(str)})
     for name in ("low", "high"):
         if name not in shown:
             shown[name] = float("nan")
-    shown["lane"] = [
-        " ".join(str(value) for value in values)
-        for values in zip(*(shown[e.column] for e in lanes), strict=True)
-    ] or ""
+    shown["lane"] = ""
+    for encoding in lanes:
+        shown["lane"] = (shown["lane"] + " " + shown[encoding.column].astype(str)).str.strip()
     lane_names = _lane_names(shown, lanes)
-    columns = {row, "lane", "value", "low", "high"} | {e.column for e in (*lanes, colour, shape) if e}
+    columns = {row, "lane", "value", "low", "high"} | {
+        e.column for e in (*lanes, colour, shape, size) if e
+    }
     shown = shown.loc[shown["value"].notna(), [c for c in shown.columns if c in columns]]
 
+    title = textwrap.wrap(quantity, TITLE_WIDTH)
     form = ".0%" if percent else ".2f"
     across = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(format=".0%" if percent else "~g", tickCount=5)
@@ -105,17 +122,22 @@ def estimates(
             f"{colour.column}:N", scale=colour.scale(shown, SPARE_COLOURS), legend=legend
         )
     tooltip = [
-        *(alt.Tooltip(f"{name}:N") for name in dict.fromkeys(
-            [row, *(e.column for e in (*lanes, colour, shape) if e)]
-        )),
+        *(
+            alt.Tooltip(f"{name}:N")
+            for name in dict.fromkeys(
+                [row, *(e.column for e in (*lanes, colour, shape, size) if e)]
+            )
+        ),
         *(alt.Tooltip(f"{name}:Q", format=form) for name in ("value", "low", "high")),
     ]
     base = alt.Chart(shown).encode(y=place, yOffset=offset, color=paint, tooltip=tooltip)
-    bars = base.mark_rule(strokeWidth=2, opacity=0.65).encode(
-        x=alt.X("low:Q", scale=across, title=quantity, axis=axis), x2="high:Q"
-    ).transform_filter("isValid(datum.low) && isValid(datum.high)")
+    bars = (
+        base.mark_rule(strokeWidth=2, opacity=0.65, clip=True)
+        .encode(x=alt.X("low:Q", scale=across, title=title, axis=axis), x2="high:Q")
+        .transform_filter("isValid(datum.low) && isValid(datum.high)")
+    )
     points = base.mark_point(filled=True, opacity=1, size=80).encode(
-        x=alt.X("value:Q", scale=across, title=quantity, axis=axis)
+        x=alt.X("value:Q", scale=across, title=title, axis=axis)
     )
     if shape:
         points = points.encode(
@@ -125,15 +147,42 @@ def estimates(
                 legend=alt.Legend(title=shape.title or None),
             )
         )
+    if size:
+        points = points.encode(
+            size=alt.Size(
+                f"{size.column}:N",
+                scale=size.scale(shown, SPARE_SIZES),
+                legend=alt.Legend(title=size.title or None),
+            )
+        )
     lines = [
         alt.Chart(pd.DataFrame({"at": [at]}))
         .mark_rule(strokeDash=[1, 0] if at == 0 else [4, 4], opacity=0.7)
-        .encode(x=alt.X("at:Q", scale=across, title=quantity))
+        .encode(x=alt.X("at:Q", scale=across, title=title))
         for at in rules
     ]
-    height = len(rows) * (max(len(lane_names), 1) * LANE_HEIGHT + ROW_GAP)
-    return alt.layer(*lines, bars, points).properties(
-        width="container", height=height, description=description
+    lane_height = LANE_HEIGHT if len(lane_names) <= 3 else LOW_LANE_HEIGHT
+    if ticks:
+        reference = table[[row, ticks]].dropna().drop_duplicates()
+        lines.append(
+            alt.Chart(reference.assign(**{row: reference[row].astype(str)}))
+            .mark_tick(thickness=3, size=len(lane_names) * lane_height + 4, color=REFERENCE)
+            .encode(
+                x=alt.X(f"{ticks}:Q", scale=across, title=title),
+                y=place,
+                tooltip=[f"{row}:N", alt.Tooltip(f"{ticks}:Q", format=form)],
+            )
+        )
+    height = len(rows) * (len(lane_names) * lane_height + ROW_GAP)
+    return layered([*lines, bars, points], height, description)
+
+
+def layered(
+    layers: Sequence[alt.Chart | alt.LayerChart], height: int, description: str
+) -> alt.LayerChart:
+    """Return layers as one figure that fills its container."""
+    return alt.LayerChart(
+        layer=list(layers), width="container", height=height, description=description
     )
 
 
@@ -142,14 +191,11 @@ def describe_estimates(table: pd.DataFrame, label: str, quantity: str, form: str
     there = table.loc[table["value"].notna()]
     if there.empty:
         return f"{quantity}: nothing could be measured."
-    low, high = there.loc[there["value"].idxmin()], there.loc[there["value"].idxmax()]
-
-    def value(number: float) -> str:
-        return format(number, form).replace("-", "−")
-
+    by_value = there.sort_values("value")
+    low, high = by_value.iloc[0], by_value.iloc[-1]
     words = f"{quantity}, {len(there)} estimates"
-    words += f": lowest {value(low['value'])} ({low[label]}), highest {value(high['value'])}"
-    words += f" ({high[label]})."
+    words += f": lowest {signed(low['value'], form)} ({low[label]}), "
+    words += f"highest {signed(high['value'], form)} ({high[label]})."
     if {"low", "high"} <= set(there) and there["low"].notna().any():
         above = int((there["low"] > 0).sum())
         below = int((there["high"] < 0).sum())
@@ -158,6 +204,11 @@ def describe_estimates(table: pd.DataFrame, label: str, quantity: str, form: str
     if absent := len(table) - len(there):
         words += f" Not measured: {absent}."
     return words
+
+
+def signed(number: float, form: str = ".2f") -> str:
+    """Return a number with a true minus sign."""
+    return format(number, form).replace("-", "−")
 
 
 def need(table: pd.DataFrame, *columns: str) -> None:
@@ -169,7 +220,7 @@ def need(table: pd.DataFrame, *columns: str) -> None:
 
 def several(table: pd.DataFrame, column: str) -> bool:
     """Return whether a column is there and holds more than one value."""
-    return column in table and table[column].nunique() > 1
+    return column in table and len(table[column].unique()) > 1
 
 
 def only(table: pd.DataFrame, column: str) -> str:

@@ -9,6 +9,7 @@ from transfer.charts.estimates import (
     Encoding,
     describe_estimates,
     estimates,
+    layered,
     need,
     only,
     several,
@@ -17,6 +18,7 @@ from transfer.charts.palette import (
     CATEGORY,
     METRIC_SHAPE,
     SCALE_SHAPE,
+    SCALE_SIZE,
     SPARE_COLOURS,
     SPARE_SHAPES,
     STAGE_SHAPE,
@@ -31,6 +33,7 @@ PERSISTS, LOST = 0.7, 0.3
 
 BY_CATEGORY = Encoding("category", CATEGORY, "")
 BY_SCALE = Encoding("scale", SCALE_SHAPE, "scale")
+SIZED_BY_SCALE = Encoding("scale", SCALE_SIZE, "scale")
 BY_STAGE = Encoding("stage", STAGE_SHAPE, "")
 BY_METRIC = Encoding("metric", METRIC_SHAPE, "")
 
@@ -49,7 +52,8 @@ def transfer_by_category(
         Title of the axis; say what the interval is over.
     """
     need(table, "category", "value")
-    lanes = [e for e in (BY_SCALE, BY_METRIC) if several(table, e.column)]
+    metric = BY_METRIC if several(table, "metric") else None
+    scale = SIZED_BY_SCALE if several(table, "scale") else None
     return estimates(
         table,
         "category",
@@ -57,8 +61,9 @@ def transfer_by_category(
         quantity,
         describe_estimates(_labelled(table, "category", "metric", "scale"), "label", quantity),
         colour=BY_CATEGORY,
-        shape=lanes[-1] if lanes else None,
-        lanes=lanes,
+        shape=metric,
+        size=scale,
+        lanes=[e for e in (scale, metric) if e],
         domain=(-1, 1),
     )
 
@@ -115,7 +120,8 @@ def alignment_chart(table: pd.DataFrame, quantity: str = "alignment r") -> alt.L
         Title of the axis; say what the interval is over.
     """
     need(table, "category", "value")
-    lanes = [e for e in (BY_SCALE, BY_STAGE) if several(table, e.column)]
+    stage = BY_STAGE if several(table, "stage") else None
+    scale = SIZED_BY_SCALE if several(table, "scale") else None
     return estimates(
         table,
         "category",
@@ -123,8 +129,9 @@ def alignment_chart(table: pd.DataFrame, quantity: str = "alignment r") -> alt.L
         quantity,
         describe_estimates(_labelled(table, "category", "stage", "scale"), "label", quantity),
         colour=BY_CATEGORY,
-        shape=lanes[-1] if lanes else None,
-        lanes=lanes,
+        shape=stage,
+        size=scale,
+        lanes=[e for e in (scale, stage) if e],
         domain=(-1, 1),
     )
 
@@ -179,8 +186,8 @@ def rank_shift(
         if column in table:
             only(table, column)
     extra = ["web"] if "web" in table else []
-    wide = table.pivot(index=["mixture", *extra], columns="stage", values="value").reset_index()
-    wide = wide.dropna(subset=["pretrain", "sft"])
+    wide = table.pivot_table("value", ["mixture", *extra], "stage")
+    wide = wide.reindex(columns=["pretrain", "sft"]).dropna().reset_index()
     form = ".0%" if percent else "~g"
     first = wide.sort_values("pretrain", ascending=False)["mixture"].tolist()
     after = wide.sort_values("sft", ascending=False)["mixture"].tolist()
@@ -221,9 +228,7 @@ def rank_shift(
             ),
         )
     words = base.mark_text(align="left", dx=9, dy=-7).encode(text="mixture:N")
-    return alt.layer(points, words).properties(
-        width="container", height=320, description=description
-    )
+    return layered([points, words], 320, description)
 
 
 def _labelled(table: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from transfer.charts.estimates import need, only
+from transfer.charts.estimates import layered, need, only, signed
 from transfer.charts.palette import CATEGORY, CORRELATION, ordered
 
 CELL = 22
@@ -13,7 +13,7 @@ SMALL = 9
 """Up to this many benchmarks the cells carry their numbers."""
 
 
-def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart | alt.Chart:
+def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart:
     """Return the correlation of each pair of benchmarks over mixtures (P3, P4, P5).
 
     Parameters
@@ -32,7 +32,7 @@ def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChar
     return _heatmap(pairs, order, quantity, _describe(pairs, quantity))
 
 
-def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart | alt.Chart:
+def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart:
     """Return two symmetric matrices in one square: before SFT above the diagonal, after it below.
 
     Parameters
@@ -59,7 +59,7 @@ def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChar
 
 def _heatmap(
     pairs: pd.DataFrame, order: list[str], quantity: str, description: str
-) -> alt.LayerChart | alt.Chart:
+) -> alt.LayerChart:
     names = ["benchmark_i", "benchmark_j", *(["stage"] if "stage" in pairs else []), "value"]
     shown = pairs.loc[pairs["value"].notna(), names]
     axis = alt.Axis(grid=False, ticks=False, domain=False)
@@ -73,28 +73,24 @@ def _heatmap(
                 grid=False, ticks=False, domain=False, labelAngle=-90, labelOverlap=False
             ),
         ),
-        y=alt.Y(
-            "benchmark_i:N", sort=order, scale=alt.Scale(domain=order), title=None, axis=axis
-        ),
+        y=alt.Y("benchmark_i:N", sort=order, scale=alt.Scale(domain=order), title=None, axis=axis),
         tooltip=[*names[:-1], alt.Tooltip("value:Q", format=".2f")],
     )
     cells = base.mark_rect().encode(
         color=alt.Color(
             "value:Q",
-            scale=alt.Scale(domain=[-1, 0, 1], range=list(CORRELATION), clamp=True),
+            scale=alt.Scale(
+                domain=[-1, 0, 1], range=list(CORRELATION), clamp=True, interpolate="rgb"
+            ),
             legend=alt.Legend(title=quantity, gradientLength=180, tickCount=5, format="~g"),
         )
     )
-    properties = {
-        "width": "container",
-        "height": max(CELL * len(order), 120),
-        "description": description,
-    }
+    height = max(CELL * len(order), 120)
     if len(order) > SMALL:
-        return cells.properties(**properties)
+        return layered([cells], height, description)
     ink = alt.condition("abs(datum.value) > 0.6", alt.value("#FFFFFF"), alt.value("#1B1B1B"))
     numbers = base.mark_text().encode(text=alt.Text("value:Q", format=".2f"), color=ink)
-    return alt.layer(cells, numbers).properties(**properties)
+    return layered([cells, numbers], height, description)
 
 
 def _order(table: pd.DataFrame) -> list[str]:
@@ -115,8 +111,10 @@ def _describe(pairs: pd.DataFrame, quantity: str) -> str:
     there = pairs.loc[pairs["value"].notna()]
     if there.empty:
         return f"{quantity}: no pair could be measured."
-    low, high = there.loc[there["value"].idxmin()], there.loc[there["value"].idxmax()]
-    words = f"{quantity} of {len(there)} pairs of benchmarks, mean {there['value'].mean():.2f}, "
-    words += f"lowest {low['value']:.2f} ({low['benchmark_i']}, {low['benchmark_j']}), "
-    words += f"highest {high['value']:.2f} ({high['benchmark_i']}, {high['benchmark_j']})."
-    return words.replace("-", "−")
+    by_value = there.sort_values("value")
+    low, high = by_value.iloc[0], by_value.iloc[-1]
+    words = f"{quantity} of {len(there)} pairs of benchmarks, "
+    words += f"mean {signed(there['value'].mean())}, "
+    words += f"lowest {signed(low['value'])} ({low['benchmark_i']}, {low['benchmark_j']}), "
+    words += f"highest {signed(high['value'])} ({high['benchmark_i']}, {high['benchmark_j']})."
+    return words

@@ -35,8 +35,8 @@ def decontaminate(suite: Suite, workspace: Workspace) -> Step:
     Returns
     -------
     Step
-        Its `facts` hold the items and the distinct runs of ten words by benchmark, and the
-        documents and bytes dropped by stream.
+        Its `facts` hold the items and the distinct runs of ten words by benchmark, the documents
+        and bytes dropped by stream, and `dropped_sha256` over the dropped ids.
 
     Raises
     ------
@@ -83,7 +83,9 @@ def decontaminate(suite: Suite, workspace: Workspace) -> Step:
             progress.advance(task)
     with replacing(path) as beside:
         pd.DataFrame(dropped, columns=["stream", "id"]).to_parquet(beside, index=False)
-    step.finish({"benchmarks": benchmarks, "dropped": counts})
+    step.finish(
+        {"benchmarks": benchmarks, "dropped": counts, "dropped_sha256": digest(sorted(dropped))}
+    )
     return step
 
 

@@ -77,17 +77,7 @@ def write_shards(suite: Suite, workspace: Workspace) -> Step:
     Step
         Its `facts` hold every mixture's manifest, and `sha256` over all shards.
     """
-    tokenizer = train_tokenizer(suite, workspace)
-    inputs = digest(
-        _VERSION,
-        tokenizer.facts["sha256"],
-        filter_web(suite, workspace).inputs,
-        decontaminate(suite, workspace).inputs,
-        [mixture.model_dump() for mixture in suite.mixtures],
-        suite.curated_groups,
-        _tokens(suite),
-    )
-    step = Step(workspace, "shards", inputs)
+    step = Step(workspace, "shards", _inputs(suite, workspace))
     paths = {mixture.name: workspace.shards(mixture.name) for mixture in suite.mixtures}
     if step.done and all((path / "tokens.npy").exists() for path in paths.values()):
         return step
@@ -119,7 +109,7 @@ def write_shards(suite: Suite, workspace: Workspace) -> Step:
                     "suite": suite.name,
                     "mixture": mixture.name,
                     "block": BLOCK,
-                    "tokenizer_sha256": tokenizer.facts["sha256"],
+                    "tokenizer_sha256": train_tokenizer(suite, workspace).facts["sha256"],
                     "slots": {
                         slot.name: filled[slot.name].summary(count * BLOCK)
                         for slot, count in zip(slots, counts, strict=True)
@@ -219,6 +209,23 @@ class _Pools:
             )
             for stream, coded in zip(streams[start : start + 256], batch, strict=True):
                 yield stream, np.array([*coded.ids, self._end], dtype=np.uint16)
+
+
+def _inputs(suite: Suite, workspace: Workspace) -> str:
+    """Return a digest of all that the shards depend on.
+
+    Of the test items only the documents that they made drop count: other items with the same
+    effect do not make the shards anew.
+    """
+    return digest(
+        _VERSION,
+        train_tokenizer(suite, workspace).facts["sha256"],
+        filter_web(suite, workspace).inputs,
+        decontaminate(suite, workspace).facts["dropped_sha256"],
+        [mixture.model_dump() for mixture in suite.mixtures],
+        suite.curated_groups,
+        _tokens(suite),
+    )
 
 
 def _tokens(suite: Suite) -> int:

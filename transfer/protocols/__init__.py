@@ -6,7 +6,7 @@ passes through: an interval is the same code on a grid with one more dimension.
 """
 
 from transfer.protocols.alignments import alignment, alignment_persistence
-from transfer.protocols.correlation import METHODS, ConstantVector, correlate, correlation
+from transfer.protocols.correlations import METHODS, ConstantVector, correlate, correlation
 from transfer.protocols.decisions import decision
 from transfer.protocols.factors import (
     alignment_contrast,

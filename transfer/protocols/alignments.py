@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from transfer.protocols.correlation import correlate
+from transfer.protocols.correlations import correlate
 from transfer.protocols.selection import at, categories_of, measure_of, without
 
 

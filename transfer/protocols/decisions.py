@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from transfer.protocols.correlation import correlation
+from transfer.protocols.correlations import correlation, settled
 from transfer.protocols.selection import LOWER_IS_BETTER, at, measure_of, without
 
 
@@ -70,17 +70,18 @@ def _decide(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     there = ~np.isnan(x) & ~np.isnan(y)
     x, y = np.where(there, x, np.nan), np.where(there, y, np.nan)
     first, second = np.triu_indices(x.shape[-1], 1)
-    by_proxy = np.sign(x[..., first] - x[..., second])
-    by_target = np.sign(y[..., first] - y[..., second])
+    settled_x, settled_y = settled(x), settled(y)
+    by_proxy = np.sign(settled_x[..., first] - settled_x[..., second])
+    by_target = np.sign(settled_y[..., first] - settled_y[..., second])
     decided = np.abs(np.nan_to_num(by_target))
     pairs = decided.sum(axis=-1)
     # 1 where the signs agree, one half where the proxy ties, 0 where they are opposite.
     right = np.nansum((1 + by_proxy * by_target) / 2 * decided, axis=-1)
     share = np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
     n = there.sum(axis=-1)
-    best_x = np.where(there, x, -np.inf).max(axis=-1, keepdims=True)
+    best_x = np.where(there, settled_x, -np.inf).max(axis=-1, keepdims=True)
     best_y = np.where(there, y, -np.inf).max(axis=-1)
-    chosen = there & (x == best_x)
+    chosen = there & (settled_x == best_x)
     got = np.where(chosen, y, 0).sum(axis=-1) / np.maximum(chosen.sum(axis=-1), 1)
     with np.errstate(invalid="ignore"):
         regret = np.where(n >= 2, np.maximum(best_y - got, 0), np.nan)

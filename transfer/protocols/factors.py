@@ -7,7 +7,7 @@ import xarray as xr
 
 from transfer.errors import BadInput
 from transfer.protocols.alignments import alignment
-from transfer.protocols.correlation import correlate
+from transfer.protocols.correlations import correlate
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of, without
 
 BASELINE = "V1"
@@ -60,11 +60,15 @@ def web_contrast(
         compositions.
     """
     values = without(measure_of(grid, metric, keep_seeds), "chance", "normalization")
-    parts = []
-    for name in (names := categories_of(values)):
-        inside = np.flatnonzero((values["category"] == name).to_numpy())
-        parts.append(_contrasts(values.isel(benchmark=inside)))
-    benchmarks = xr.concat([mean_of_there(p, "benchmark") for p in parts], "category")
+    names, category = categories_of(values), values["category"].to_numpy()
+    differences = _contrasts(values)
+    benchmarks = xr.concat(
+        [
+            mean_of_there(differences.isel(benchmark=np.flatnonzero(category == name)), "benchmark")
+            for name in names
+        ],
+        "category",
+    )
     return _mean_contrast(benchmarks, names).rename(f"web_contrast_{metric}")
 
 

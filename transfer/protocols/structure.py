@@ -8,7 +8,7 @@ from math import factorial
 import numpy as np
 import xarray as xr
 
-from transfer.protocols.correlation import correlation
+from transfer.protocols.correlations import correlation
 from transfer.protocols.stages import coherence
 
 _ROUNDING = 1e-12

@@ -94,11 +94,14 @@ def execute(
 def read_text_notebook(path: Path) -> nbformat.NotebookNode:
     """Return a MyST text notebook, with cell ids that depend on nothing but their order."""
     import jupytext
+    from jupytext.myst import MystMetadataParsingError
 
     try:
         notebook = jupytext.read(path)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such notebook; check the path") from None
+    except MystMetadataParsingError as error:
+        raise BadInput(f"{path}: {' '.join(str(error).split())}; mend the cell's options") from None
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:03d}"
     notebook.metadata["kernelspec"] = {

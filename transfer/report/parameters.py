@@ -12,7 +12,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nbformat
 import yaml
@@ -20,10 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from transfer.errors import BadInput
 
-_ANNOTATIONS: dict[str, Any] = {
-    "Literal": Literal,
-    **{kind.__name__: kind for kind in (str, int, float, bool, list, dict)},
-}
+_ANNOTATIONS = {kind.__name__: kind for kind in (str, int, float, bool, list, dict)}
 """What the annotation of a parameter may be made of."""
 
 
@@ -46,10 +43,7 @@ class Parameter:
         BadInput
             If the value is of another type.
         """
-        expected = TypeAdapter(
-            eval(self.annotation, {"__builtins__": {}}, dict(_ANNOTATIONS)),
-            config=ConfigDict(strict=True),
-        )
+        expected = TypeAdapter(self._type(), config=ConfigDict(strict=True))
         candidates = [value]
         if isinstance(value, str):
             candidates.append(_from_yaml(value))
@@ -62,6 +56,15 @@ class Parameter:
             f"parameter {self.name}: {value!r} is not {self.annotation}; "
             f"give a value such as {self.default!r}"
         )
+
+    def _type(self) -> Any:
+        try:
+            return eval(self.annotation, {"__builtins__": {}}, dict(_ANNOTATIONS))
+        except (NameError, TypeError):
+            raise BadInput(
+                f"parameter {self.name}: its notebook gives it the type {self.annotation}; "
+                f"use {', '.join(_ANNOTATIONS)} and None"
+            ) from None
 
 
 def read_parameters(notebook: nbformat.NotebookNode, path: Path) -> dict[str, Parameter]:

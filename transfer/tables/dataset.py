@@ -100,9 +100,9 @@ def missing(grid: xr.Dataset) -> pd.DataFrame:
         scale has no run of at all is not part of the design and is not listed.
     """
     accuracy = grid["accuracy"].transpose(*DIMENSIONS)
-    planned = np.isfinite(accuracy).any(["stage", "mixture", "benchmark"])
-    absent = (np.isnan(accuracy) & planned).transpose(*DIMENSIONS)
-    places = np.argwhere(absent.to_numpy())
+    cells = accuracy.to_numpy()
+    planned = np.isfinite(cells).any(axis=(1, 3, 4), keepdims=True)
+    places = np.argwhere(np.isnan(cells) & planned)
     columns = {name: grid[name].to_numpy()[places[:, axis]] for axis, name in enumerate(DIMENSIONS)}
     return pd.DataFrame(columns)
 

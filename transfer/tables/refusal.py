@@ -18,7 +18,9 @@ def at(where: str, row: int, column: str) -> str:
     return f"{where}: row {row + 1}, column {column}"
 
 
-def refuse_first(bad: np.ndarray, where: str, column: str, says: str, values: Sequence) -> None:
+def refuse_first(
+    bad: np.ndarray, where: str, column: str, says: str, values: Sequence | np.ndarray
+) -> None:
     """Raise `BadInput` for the first row that is marked bad, if any.
 
     Parameters

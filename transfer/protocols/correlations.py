@@ -23,6 +23,7 @@ FEWEST_PAIRS = 3
 """With two pairs every r is 1 or −1, so fewer than three give NaN."""
 
 _ROUNDING = 1e-13
+_DIGITS = 12
 _CELLS_AT_ONCE = 2_000_000
 
 
@@ -121,6 +122,18 @@ def constant(x: np.ndarray) -> np.ndarray:
     return enough & (high - low <= _ROUNDING * np.maximum(np.abs(high), np.abs(low)))
 
 
+def settled(x: np.ndarray) -> np.ndarray:
+    """Return x with the last bits rounded off, so that numbers equal up to rounding tie.
+
+    The mean of the same accuracies in another order, or the same rank correlation summed in
+    another order, may differ in the last bit, which ranks must not see.
+    """
+    size = np.nanmax(np.abs(x), axis=-1, keepdims=True, initial=0.0)
+    # A power of two divides without rounding.
+    scale = np.exp2(np.ceil(np.log2(np.where(size > 0, size, 1.0))))
+    return np.round(x / scale, _DIGITS)
+
+
 def _deviations(x: np.ndarray) -> np.ndarray:
     """Return x centred and divided by its norm; 0 where missing, NaN where constant."""
     there = ~np.isnan(x)
@@ -136,7 +149,7 @@ def _ranks(x: np.ndarray) -> np.ndarray:
     """Return the deviations of the ranks of x; ties share their mean rank."""
     there = ~np.isnan(x)
     # Missing cells rank last, so the others' ranks are what they are without them.
-    ranks = rankdata(np.where(there, x, np.inf), axis=-1)
+    ranks = rankdata(np.where(there, settled(x), np.inf), axis=-1)
     return _deviations(np.where(there & ~constant(x)[..., None], ranks, _flat(there)))
 
 
@@ -147,8 +160,8 @@ def _flat(there: np.ndarray) -> np.ndarray:
 def _signs(x: np.ndarray) -> np.ndarray:
     """Return the sign of every difference of two cells, divided by the norm of them all."""
     first, second = np.triu_indices(x.shape[-1], 1)
-    difference = x[..., first] - x[..., second]
-    signs = np.nan_to_num(np.sign(difference))
+    steps = settled(x)
+    signs = np.nan_to_num(np.sign(steps[..., first] - steps[..., second]))
     norm = np.sqrt(np.abs(signs).sum(axis=-1))
     norm = np.where(constant(x) | (norm == 0), np.nan, norm)
     return signs / norm[..., None]
@@ -172,12 +185,11 @@ def _in_parts(
     n = np.empty(shape[:-1], dtype=int)
     edges = np.linspace(0, shape[0], parts + 1).astype(int)
     for start, stop in pairwise(edges):
-        some = [array if len(array) == 1 else array[start:stop] for array in (x, y)]
+        some_x, some_y = (array if len(array) == 1 else array[start:stop] for array in (x, y))
         if stop - start == 1 and len(shape) > 2:
-            inner, n[start] = correlation(some[0][0], some[1][0], method)
-            r[start] = inner
+            r[start], n[start] = correlation(some_x[0], some_y[0], method)
         else:
-            r[start:stop], n[start:stop] = correlation(*some, method)
+            r[start:stop], n[start:stop] = correlation(some_x, some_y, method)
     return r, n
 
 

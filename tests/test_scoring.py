@@ -1,0 +1,342 @@
+import json
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from tests.small_model import NOUNS, save_model, sentences, small_suite, tokenizer
+from transfer import scoring
+from transfer.errors import BadInput
+from transfer.loglikelihood import Checkpoint
+from transfer.suite import Run
+from transfer.tables import read_items
+from transfer.workspace import Workspace
+
+TOLERANCE = 1e-4
+"""Nats, in float32."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model") / "random")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder):
+    return Checkpoint(folder)
+
+
+@pytest.fixture(scope="module")
+def harness(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        huggingface = pytest.importorskip("lm_eval.models.huggingface")
+        return huggingface.HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=3)
+
+
+def of_harness(harness, pairs):
+    requests = [SimpleNamespace(args=pair) for pair in pairs]
+    return np.array([value for value, _ in harness.loglikelihood(requests, disable_tqdm=True)])
+
+
+def of_ours(checkpoint, pairs):
+    return checkpoint.loglikelihoods(checkpoint.encode(pairs))
+
+
+LINES = sentences(12, seed=3)
+PAIRS = {
+    "options": [(line, f" {noun}") for line in LINES for noun in NOUNS[:4]],
+    "phrases": [(line, f" {other}") for line in LINES for other in LINES[:5]],
+    "options that share a prefix": [(LINES[0], f" The {noun} sees the {noun}.") for noun in NOUNS],
+    "empty context": [("", line) for line in LINES] + [("", " cat"), ("", "cat")],
+    "empty context, option begins with the prefix token": [("", "<|endoftext|>The cat")],
+    "context begins with the prefix token": [(f"<|endoftext|>{LINES[0]}", " The dog")],
+    "space at the end of the context": [
+        (f"{line}{space}", option)
+        for line in LINES[:3]
+        for space in (" ", "  ", "\n", " \n ")
+        for option in ("The", "cat", " cat")
+    ],
+    "boundary within a token": [("The ca", "t sees the hen."), ("The cat s", "ees the owl.")],
+    "truncated from the left": [
+        (" ".join(LINES * 3), f" {option}") for option in (*NOUNS[:3], *LINES[:3])
+    ],
+    "option as long as the model reads": [("The cat", " " + " ".join(sentences(5))[:60])],
+    "chat": [(f"<|user|>{line}<|assistant|>", option) for line in LINES for option in NOUNS[:3]],
+    "many options of one context": [(LINES[0], f" {a} {b}") for a in NOUNS for b in NOUNS]
+    + [(LINES[0], f" {line}") for line in sentences(60, seed=9)],
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_loglikelihoods_are_those_of_lm_evaluation_harness(checkpoint, harness, kind):
+    pairs = PAIRS[kind]
+    expected = of_harness(harness, pairs)
+    assert np.abs(of_ours(checkpoint, pairs) - expected).max() < TOLERANCE
+    assert expected.std() > 0.1 or len(pairs) == 1
+
+
+def test_all_kinds_in_one_call_and_any_order_give_the_same(checkpoint):
+    pairs = [pair for kind in PAIRS.values() for pair in kind]
+    expected = of_ours(checkpoint, pairs)
+    order = random.Random(0).sample(range(len(pairs)), len(pairs))
+    again = of_ours(checkpoint, [pairs[at] for at in order])
+    assert np.abs(again - expected[order]).max() < TOLERANCE
+
+
+def test_a_model_that_cannot_share_a_context_falls_back(folder):
+    checkpoint = Checkpoint(folder)
+    forward = checkpoint.model.base_model.forward
+
+    def deaf(*args, attention_mask=None, **rest):
+        return forward(*args, **rest)
+
+    expected = of_ours(checkpoint, PAIRS["phrases"])
+    assert checkpoint._shared is True
+    checkpoint._shared, checkpoint.model.base_model.forward = None, deaf
+    assert np.abs(of_ours(checkpoint, PAIRS["phrases"]) - expected).max() < TOLERANCE
+    assert checkpoint._shared is False
+
+
+def items(count=8, seed=0):
+    draw = random.Random(seed)
+    return [
+        {
+            "id": f"{seed}-{at}",
+            "context": line,
+            "options": [f"The {noun} too." for noun in draw.sample(NOUNS, 3)],
+            "gold": draw.randrange(3),
+        }
+        for at, line in enumerate(sentences(count, seed))
+    ]
+
+
+def task_of(name, rows, tmp_path):
+    """Return lm-evaluation-harness's own task over items, as the task files define one."""
+    task = pytest.importorskip("lm_eval.api.task")
+    path = tmp_path / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return task.ConfigurableTask(
+        config={
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {
+                "data_files": {"test": str(path)},
+                "cache_dir": str(tmp_path / "cache"),
+            },
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "context",
+            "doc_to_choice": "options",
+            "doc_to_target": "gold",
+            "metric_list": [{"metric": "acc"}, {"metric": "acc_mutual_info"}],
+        }
+    )
+
+
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.filterwarnings("ignore")
+def test_a_benchmark_is_scored_as_its_lm_evaluation_harness_task(
+    checkpoint, harness, tmp_path, chat
+):
+    rows = items()
+    task = task_of("made", rows, tmp_path)
+    task.build_all_requests(
+        apply_chat_template=chat,
+        chat_template=harness.apply_chat_template if chat else None,
+        tokenizer_name=harness.tokenizer_name if chat else "",
+    )
+    values = of_harness(harness, [request.args for request in task.instances])
+    table = scoring.score_items(checkpoint, "made", rows, chat)
+    ours = [np.concatenate([row.loglikelihood, row.unconditional]) for row in table.itertuples()]
+    assert np.abs(values - np.concatenate(ours)).max() < TOLERANCE
+
+
+def test_lengths_are_of_the_option(checkpoint):
+    rows = items()
+    table = scoring.score_items(checkpoint, "made", rows)
+    spoken = tokenizer()
+    for row, scored in zip(rows, table.itertuples(), strict=True):
+        assert scored.n_bytes.tolist() == [len(option) for option in row["options"]]
+        assert scored.n_tokens.tolist() == [
+            len(spoken(f" {option}")["input_ids"]) for option in row["options"]
+        ]
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    workspace = Workspace("small")
+    run = Run.parse("V1P0-S-s0-sft")
+    save_model(workspace.checkpoint(run))
+    record = {"mixture": "V1P0", "scale": "S", "seed": 0, "step": 7}
+    (workspace.checkpoint(run) / "run.json").write_text(json.dumps(record))
+    workspace.benchmarks.mkdir(parents=True)
+    for seed, name in enumerate(["one", "two"]):
+        lines = "".join(json.dumps(row) + "\n" for row in items(seed=seed))
+        (workspace.benchmarks / f"{name}-test.jsonl").write_text(lines)
+    return SimpleNamespace(workspace=workspace, run=run, suite=suite_of("one", "two"))
+
+
+def suite_of(*names):
+    benchmark = {
+        "title": "Made",
+        "category": "Science",
+        "options": 3,
+        "chance": 1 / 3,
+        "normalization": "sum",
+        "sources": [],
+        "licence": "MIT",
+        "in_sft": False,
+    }
+    return small_suite(benchmarks=[{"name": name, **benchmark} for name in names])
+
+
+def test_a_run_is_scored_in_chat_after_sft_and_its_table_says_what_it_is(space):
+    path = scoring.score_run(space.suite, space.run, space.workspace)
+    table, metadata = read_items(path)
+    assert table.groupby("benchmark").size().to_dict() == {"one": 8, "two": 8}
+    assert (metadata["stage"], metadata["chat"], metadata["step"]) == ("sft", True, 7)
+    assert metadata["dtype"] == "float32"
+    plain = space.run.parent
+    training_folder = space.workspace.checkpoint(plain)
+    space.workspace.checkpoint(space.run).rename(training_folder)
+    other, _ = read_items(scoring.score_run(space.suite, plain, space.workspace))
+    assert not np.allclose(other["loglikelihood"][0], table["loglikelihood"][0])
+
+
+def test_a_killed_run_goes_on_after_the_benchmarks_it_finished(space, monkeypatch):
+    scored, once = [], scoring.score_items
+
+    def dies_at_two(checkpoint, name, *rest):
+        if name == "two" and "two" not in scored:
+            scored.append("two")
+            raise KeyboardInterrupt
+        scored.append(name)
+        return once(checkpoint, name, *rest)
+
+    monkeypatch.setattr(scoring, "score_items", dies_at_two)
+    with pytest.raises(KeyboardInterrupt):
+        scoring.score_run(space.suite, space.run, space.workspace)
+    assert not space.workspace.items(space.run).exists()
+    path = scoring.score_run(space.suite, space.run, space.workspace)
+    assert scored == ["one", "two", "two"]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    scoring.score_run(space.suite, space.run, space.workspace)
+    assert scored == ["one", "two", "two"]
+
+
+def test_a_table_of_other_items_is_written_anew(space):
+    path = scoring.score_run(space.suite, space.run, space.workspace)
+    rows = "".join(json.dumps(row) + "\n" for row in items(seed=5))
+    (space.workspace.benchmarks / "two-test.jsonl").write_text(rows)
+    scoring.score_run(space.suite, space.run, space.workspace)
+    assert "5-0" in set(read_items(path)[0]["item"])
+
+
+def test_any_checkpoint_can_be_scored_to_a_table(space, folder, tmp_path):
+    out = tmp_path / "items.parquet"
+    assert scoring.score_to_table(folder, out, space.suite, benchmarks=["two"]) == 8
+    assert read_items(out)[1]["mixture"] == "random"
+    with pytest.raises(BadInput, match="benchmark 'three' is not in the suite; it has one, two"):
+        scoring.score_to_table(folder, out, space.suite, benchmarks=["three"])
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("folder", "no such folder"),
+        ("config.json", "no config.json"),
+        ("tokenizer", "no tokenizer"),
+        ("model.safetensors", "no weights"),
+        ("pickle", "weights only as a pickle"),
+        ("cut", "the model cannot be read"),
+        ("config", "the model cannot be read|the tokenizer cannot be read"),
+        ("lacking", "the weights lack model.layers.1"),
+    ],
+)
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path, broken, says):
+    folder = save_model(tmp_path / "model")
+    weights = folder / "model.safetensors"
+    if broken == "folder":
+        folder = tmp_path / "none"
+    elif broken == "tokenizer":
+        for path in folder.glob("tokenizer*"):
+            path.unlink()
+    elif broken == "pickle":
+        weights.rename(folder / "pytorch_model.bin")
+    elif broken == "cut":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif broken == "config":
+        (folder / "config.json").write_text("{")
+    elif broken == "lacking":
+        from safetensors.torch import load_file, save_file
+
+        kept = {k: v for k, v in load_file(weights).items() if "layers.1" not in k}
+        save_file(kept, weights, metadata={"format": "pt"})
+    else:
+        (folder / broken).unlink()
+    with pytest.raises(BadInput, match=says):
+        Checkpoint(folder)
+
+
+def test_a_model_that_returns_nan_is_refused_with_benchmark_and_item(tmp_path):
+    folder = save_model(tmp_path / "model")
+    model = LlamaForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        model.model.norm.weight[0] = float("nan")
+    model.save_pretrained(folder)
+    with pytest.raises(BadInput, match=r"benchmark made, item '0-0': the model returns NaN"):
+        scoring.score_items(Checkpoint(folder), "made", items())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"options": ["cat", ""], "gold": 0}, "option 1 is empty"),
+        ({"gold": 3}, "gold is no option"),
+        ({"options": None}, "lacks options"),
+    ],
+)
+def test_an_item_that_cannot_be_scored_is_named(checkpoint, change, says):
+    rows = items()
+    rows[2] |= change
+    with pytest.raises(BadInput, match=f"benchmark made, item '0-2': {says}"):
+        scoring.score_items(checkpoint, "made", rows)
+
+
+def test_an_option_without_a_token_of_its_own_is_named(checkpoint, monkeypatch):
+    encode = checkpoint.encode
+
+    def melting(pairs):
+        return [pair._replace(continuation=[]) for pair in encode(pairs)]
+
+    monkeypatch.setattr(checkpoint, "encode", melting)
+    with pytest.raises(BadInput, match=r"item '0-0': option ' The .* has no token of its own"):
+        scoring.score_items(checkpoint, "made", items())
+
+
+def test_chat_needs_a_template(tmp_path):
+    folder = save_model(tmp_path / "model")
+    for path in folder.glob("chat_template*"):
+        path.unlink()
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="no chat template; score without chat or add one"):
+        scoring.score_items(Checkpoint(folder), "made", items(), chat=True)
+
+
+def test_no_benchmark_is_refused(folder):
+    with pytest.raises(BadInput, match="no benchmark to score"):
+        scoring.score(folder, {})
+
+
+def test_the_table_has_a_row_an_item(checkpoint):
+    table = scoring.score_items(checkpoint, "made", items())
+    assert isinstance(table, pd.DataFrame)
+    assert table["item"].tolist() == [row["id"] for row in items()]

@@ -1,0 +1,193 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+
+from tests.small_model import ASSISTANT, fill_workspace, sentences, small_suite, tokenizer
+from transfer import trainers, training
+from transfer.errors import BadInput
+from transfer.files import sha256
+from transfer.suite import Run
+from transfer.workspace import Workspace
+
+PRETRAIN = Run.parse("V1P0-S-s0-pretrain")
+SFT = Run.parse("V1P0-S-s0-sft")
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAt(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise Killed
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path))
+    workspace = Workspace("small")
+    fill_workspace(workspace)
+    return workspace
+
+
+def pretrain(space, suite=None, run=PRETRAIN, **options):
+    return training.pretrain(suite or small_suite(), run, space, compiled=False, **options)
+
+
+def sft(space, suite=None, **options):
+    return training.sft(suite or small_suite(), SFT, space, compiled=False, **options)
+
+
+def weights(folder):
+    return sha256(folder / "model.safetensors")
+
+
+def test_both_stages_learn_and_leave_a_whole_checkpoint(space):
+    for stage in (pretrain, sft):
+        folder = stage(space)
+        curve = pd.read_csv(folder / "loss.csv")
+        assert list(curve.columns) == ["step", "tokens", "loss", "learning_rate"]
+        assert curve["loss"].iloc[-3:].mean() < 0.8 * curve["loss"].iloc[:3].mean()
+        record = json.loads((folder / "run.json").read_text())
+        assert record["checkpoint_sha256"] == weights(folder)
+        assert record["stage"] == folder.name.rsplit("-", 1)[1]
+        assert record["tokens"] == curve["tokens"].iloc[-1]
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        assert type(model).__name__ == "LlamaForCausalLM"
+        assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+        assert AutoTokenizer.from_pretrained(folder).chat_template
+        assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_the_learning_rate_warms_up_and_ends_at_its_floor(space):
+    rates = pd.read_csv(pretrain(space) / "loss.csv")["learning_rate"]
+    assert rates.max() == pytest.approx(1e-2)
+    assert rates.iloc[0] < rates.max()
+    assert rates.iloc[-1] == pytest.approx(1e-3, rel=0.1)
+
+
+def test_a_finished_run_is_not_trained_again(space):
+    folder = pretrain(space)
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    assert pretrain(space, callbacks=[KillAt(1)]) == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_the_seed_decides_the_weights(space):
+    first = weights(pretrain(space))
+    other = weights(pretrain(space, run=Run.parse("V1P0-S-s1-pretrain")))
+    training.shutil.rmtree(space.root / "runs")
+    assert weights(pretrain(space)) == first != other
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft"])
+def test_a_killed_run_goes_on_to_the_same_weights(space, stage):
+    train = pretrain if stage == "pretrain" else sft
+    pretrain(space)
+    whole = train(space)
+    expected, curve = weights(whole), (whole / "loss.csv").read_text()
+    training.shutil.rmtree(whole)
+    if stage == "pretrain":
+        training.shutil.rmtree(whole, ignore_errors=True)
+    with pytest.raises(Killed):
+        train(space, callbacks=[KillAt(7)])
+    assert not whole.exists()
+    beside = whole.with_name(f".{whole.name}.training")
+    newest = trainers.last_checkpoint(beside)
+    assert newest is not None
+    # A checkpoint that the kill cut short is passed over.
+    (beside / "checkpoint-9999").mkdir()
+    assert trainers.last_checkpoint(beside) == newest
+    seen = []
+
+    class First(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            seen.append(state.global_step)
+
+    assert weights(train(space, callbacks=[First()])) == expected
+    assert seen[0] > 0
+    assert (whole / "loss.csv").read_text() == curve
+
+
+def test_what_was_begun_with_another_recipe_is_begun_again(space):
+    with pytest.raises(Killed):
+        pretrain(space, callbacks=[KillAt(7)])
+    suite = small_suite()
+    recipe = suite.pretrain.model_copy(update={"weight_decay": 0.0})
+    changed = suite.model_copy(update={"pretrain": recipe})
+    folder = pretrain(space, changed)
+    assert pd.read_csv(folder / "loss.csv")["step"].iloc[0] == 1
+    with pytest.raises(BadInput, match=r"trained with another recipe.*remove the folder"):
+        pretrain(space)
+
+
+def test_labels_are_the_completion_and_its_end(space):
+    spoken = tokenizer()
+    rows = training.tokenize_instructions(space.instructions, spoken, 32)
+    first = json.loads(space.instructions.read_text().splitlines()[0])
+    kept = [token for token in rows[0]["labels"] if token != trainers.IGNORED]
+    assert spoken.decode(kept) == first["completion"] + "<|endoftext|>"
+    before = rows[0]["input_ids"][: -len(kept)]
+    assert spoken.decode(before) == f"<|user|>{first['prompt']}{ASSISTANT}"
+
+
+def test_padding_changes_no_loss(space):
+    model = AutoModelForCausalLM.from_pretrained(pretrain(space)).eval()
+    rows = training.tokenize_instructions(space.instructions, tokenizer(), 32)[:2]
+    narrow = trainers.loss_of(model, compiled=False)(**trainers.Padder(0, 16)(rows))
+    wide = trainers.loss_of(model, compiled=False)(**trainers.Padder(0, 32)(rows))
+    assert narrow.item() == pytest.approx(wide.item(), abs=1e-5)
+
+
+def test_the_loss_is_that_of_transformers(space):
+    model = AutoModelForCausalLM.from_pretrained(pretrain(space)).eval()
+    batch = trainers.Padder(0, 32)(
+        training.tokenize_instructions(space.instructions, tokenizer(), 32)[:8]
+    )
+    mine = trainers.loss_of(model, compiled=False)(**batch)
+    assert mine.item() == pytest.approx(model(**batch).loss.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("epochs", [1.0, 2.0, 0.5])
+def test_batches_hold_one_length_and_every_example_once_an_epoch(epochs):
+    lengths = np.random.default_rng(0).choice([64, 128, 256], 500, p=[0.7, 0.2, 0.1])
+    order = trainers.bucketed(lengths, 16, epochs, seed=0)
+    batches = lengths[order].reshape(-1, 16)
+    assert abs(len(batches) - epochs * 500 / 16) <= 2
+    assert np.mean([len(set(batch)) == 1 for batch in batches]) > 0.85
+    assert np.bincount(order, minlength=500).max() == np.ceil(epochs)
+    assert (order == trainers.bucketed(lengths, 16, epochs, seed=0)).all()
+    assert len(order) != 0
+    assert (order[:16] != trainers.bucketed(lengths, 16, epochs, seed=1)[:16]).any()
+
+
+def test_what_is_missing_is_named_with_its_mend(space):
+    with pytest.raises(BadInput, match=r"no pretrained run; train V1P0-S-s0-pretrain first"):
+        sft(space)
+    with pytest.raises(BadInput, match=r"no token shard; run `transfer suite prepare small`"):
+        pretrain(space, run=Run.parse("V2P0-S-s0-pretrain"))
+    scale = small_suite().scale("S").model_copy(update={"tokens": 10**6})
+    with pytest.raises(BadInput, match=r"trains on 1,000,000; write longer shards"):
+        pretrain(space, small_suite().model_copy(update={"scales": (scale,)}))
+    pretrain(space)
+    space.instructions.write_text('{"prompt": "x"}\n')
+    with pytest.raises(BadInput, match=r"line 1 is not an object with prompt and completion"):
+        sft(space)
+    space.instructions.write_text(
+        json.dumps({"prompt": " ".join(sentences(20)), "completion": "no"}) + "\n"
+    )
+    with pytest.raises(BadInput, match=r"line 1 has \d+ tokens, the recipe allows 32"):
+        sft(space)
+    space.instructions.unlink()
+    with pytest.raises(BadInput, match=r"no instructions; run `transfer suite prepare small`"):
+        sft(space)
+    (space.tokenizer / "tokenizer.json").unlink()
+    with pytest.raises(BadInput, match=r"no tokenizer; run `transfer suite prepare small`"):
+        pretrain(space, run=Run.parse("V1P0-S-s1-pretrain"))

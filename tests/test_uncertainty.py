@@ -1,0 +1,149 @@
+"""Intervals: reproducible, of the right size, and the same code as the protocol itself."""
+
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from grids import make_grid
+from scipy import stats
+
+import transfer
+from transfer.errors import BadInput
+from transfer.uncertainty import bootstrap, fisher_interval, interval, resampled
+
+
+def test_value_is_the_protocols_own():
+    grid = make_grid(0)
+    found = bootstrap(transfer.cross_stage, grid, "confidence", method="spearman", resamples=50)
+    expected = transfer.cross_stage(grid, "confidence", method="spearman")
+    np.testing.assert_array_equal(found["value"], expected)
+    assert (found["low"] <= found["high"]).all()
+    assert found["low"].dims == expected.dims
+    assert found.attrs["interval"] == "mixtures"
+
+
+def test_the_same_seed_gives_the_same_interval_whatever_the_chunks(monkeypatch):
+    grid = make_grid(1)
+    first = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
+    monkeypatch.setattr("transfer.uncertainty._CELLS_AT_ONCE", 20_000)
+    again = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
+    xr.testing.assert_allclose(first, again)
+    other = bootstrap(transfer.cross_stage, grid, resamples=200, seed=1)
+    assert not np.allclose(first["low"], other["low"])
+
+
+def test_resamples_are_those_of_a_loop():
+    grid = make_grid(2, seeds=1)
+    drawn = resampled(transfer.cross_stage, grid, resamples=20, seed=3)
+    index = np.random.default_rng(3).integers(9, size=(20, 9))
+    for k in range(20):
+        expected = transfer.cross_stage(grid.isel(mixture=index[k]).drop_vars("mixture"))
+        np.testing.assert_allclose(drawn.isel(resample=k), expected)
+
+
+def test_quantiles_are_numpys_with_nan_left_out():
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(500, 6))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[:400, 5] = np.nan
+    low, high = interval(xr.DataArray(values, dims=("resample", "benchmark")), 0.9)
+    expected = np.nanquantile(values, [0.05, 0.95], axis=0)
+    np.testing.assert_allclose(low[:5], expected[0, :5])
+    np.testing.assert_allclose(high[:5], expected[1, :5])
+    assert np.isnan(low[5])
+
+
+def test_the_interval_of_a_mean_is_about_its_standard_error():
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(1, 1, 1, 200, 1))
+    grid = xr.Dataset({"accuracy": (("scale", "stage", "seed", "mixture", "benchmark"), values)})
+    found = bootstrap(lambda g: g["accuracy"].mean("mixture"), grid, resamples=4000)
+    width = (found["high"] - found["low"]).item()
+    assert width == pytest.approx(2 * 1.96 * values.std() / np.sqrt(200), rel=0.08)
+
+
+def test_a_seed_that_is_not_there_is_never_drawn():
+    grid = make_grid(6, seeds=3)
+    fewer = grid.where((grid["scale"] == "S") | (grid["seed"] == 0))
+    drawn = resampled(transfer.cross_stage, fewer, resamples=30, over=("seed",))
+    assert np.isfinite(drawn).all()
+    # One seed drawn over and over is always itself.
+    same = drawn.sel(scale="L")
+    np.testing.assert_allclose(same.std("resample"), 0, atol=1e-12)
+    assert (drawn.sel(scale="S").std("resample") > 0).all()
+
+
+def test_seeds_are_drawn_with_replacement_within_a_mixture():
+    grid = make_grid(7, seeds=2)
+    grid["accuracy"][:] = 0.0
+    grid["accuracy"].loc[{"seed": 1}] = 1.0
+
+    def mean(g):
+        return g["accuracy"].mean("seed").isel(stage=0, benchmark=0, scale=0, mixture=0)
+
+    drawn = resampled(lambda g: mean(g), grid, resamples=2000, over=("seed",))
+    values, counts = np.unique(drawn, return_counts=True)
+    assert values.tolist() == [0.0, 0.5, 1.0]
+    np.testing.assert_allclose(counts / 2000, [0.25, 0.5, 0.25], atol=0.04)
+
+
+def test_several_quantities_have_an_interval_each():
+    found = bootstrap(transfer.decision, make_grid(8), resamples=100)
+    table = transfer.tidy(found)
+    assert set(table["quantity"]) == {"decision_accuracy", "kendall", "regret"}
+    assert (table["low"] <= table["high"]).all()
+    effects = transfer.tidy(bootstrap(transfer.factor_effects, make_grid(8), resamples=100))
+    assert set(effects["quantity"]) == {"web_contrast", "alignment_contrast", "code_share_r"}
+    assert effects["low"].notna().all()
+
+
+def test_structure_and_alignment_pass_through():
+    grid = make_grid(9)
+    for protocol in (transfer.structure_persistence, transfer.alignment_persistence):
+        found = bootstrap(protocol, grid, resamples=60)
+        assert np.isfinite(found["low"]).all()
+        assert (found["low"] <= found["high"]).all()
+
+
+def test_a_result_that_keeps_what_is_drawn_is_refused():
+    with pytest.raises(BadInput, match="still has the dimension mixture"):
+        bootstrap(transfer.alignment, make_grid(10), resamples=5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"over": ("items",)}, "cannot be resampled; give mixture, seed or both"),
+        ({"over": ()}, "cannot be resampled"),
+        ({"resamples": 0}, "resamples 0 is too few"),
+        ({"level": 95}, "level 95 is not between 0 and 1"),
+    ],
+)
+def test_bad_requests_are_refused(asked, says):
+    with pytest.raises(BadInput, match=says):
+        bootstrap(transfer.cross_stage, make_grid(11), **asked)
+
+
+def test_fisher_is_scipys_and_the_studys_example():
+    low, high = fisher_interval(0.70, 9)
+    assert (round(low, 2), round(high, 2)) == (0.07, 0.93)
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=20)
+    y = x + rng.normal(size=20)
+    found = stats.pearsonr(x, y)
+    expected = found.confidence_interval(0.9)
+    assert fisher_interval(found.statistic, 20, 0.9) == pytest.approx(tuple(expected))
+
+
+def test_fisher_at_the_edges():
+    assert fisher_interval(1.0, 9) == (1.0, 1.0)
+    assert fisher_interval(0.5, 3) == (-1.0, 1.0)
+    assert all(math.isnan(end) for end in fisher_interval(np.nan, 9))
+
+
+def test_fisher_takes_what_a_protocol_returns():
+    r = transfer.cross_stage(make_grid(13))
+    low, high = fisher_interval(r, r["n"])
+    assert low.dims == r.dims
+    assert ((low < r) & (r < high)).all()

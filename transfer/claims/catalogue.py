@@ -1,0 +1,341 @@
+"""The claims C1 to C14 as data: what is measured, and on which side of what it should lie."""
+
+from __future__ import annotations
+
+from transfer.claims.claim import Claim, Row
+from transfer.claims.quantities import (
+    alignment_of,
+    alignment_persistence_of,
+    at_scale,
+    change,
+    code_helps,
+    code_on_commonsense,
+    confidence_less_accuracy,
+    flip_share,
+    lowest_coherence,
+    mean_coherence,
+    negative_share,
+    not_comparable,
+    opposite_effects,
+    published_change,
+    rank_persistence,
+    structure_of_confidence,
+    trade,
+)
+
+HALF = 0.5
+"""The paper's threshold for rankings that persist (C1); read as "high" alignment too (C11)."""
+
+NEAR_ZERO = 0.3
+"""An alignment nearer to 0 than this is read as "near zero"."""
+
+_SHARE_NOTE = (
+    "The interval runs from the share of benchmarks whose own interval, widened for their number, "
+    "lies wholly on that side to the share whose interval reaches it."
+)
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C1",
+        "Commonsense and Science accuracy rankings persist; NLI and Semantic ones are weak",
+        (
+            Row(
+                "mean r_acc of Commonsense and Science benchmarks > 0.5",
+                at_scale(rank_persistence("accuracy", "Commonsense", "Science")),
+                above=HALF,
+                note="The digest gives the threshold, not the value.",
+            ),
+            Row(
+                "mean r_acc of NLI and Semantic benchmarks < 0.5",
+                at_scale(rank_persistence("accuracy", "NLI", "Semantic")),
+                below=HALF,
+                published=tuple(
+                    ("cross_stage_accuracy", name, None) for name in ("wic", "multirc", "mnli")
+                ),
+                note="Published for three benchmarks only; weak is read as below 0.5.",
+            ),
+        ),
+    ),
+    Claim(
+        "C2",
+        "confidence persists more than accuracy at the small scale",
+        (
+            Row(
+                "mean r_conf less mean r_acc > 0",
+                at_scale(confidence_less_accuracy),
+                above=0,
+                published=(
+                    ("cross_stage_confidence", "mean_of_benchmarks", None),
+                    ("cross_stage_accuracy", "mean_of_benchmarks", None),
+                ),
+                combine=lambda values: values[0] - values[1],
+                only="smallest",
+            ),
+        ),
+    ),
+    Claim(
+        "C3",
+        "the benchmark by benchmark confidence structure persists",
+        (
+            Row(
+                "structure persistence of confidence > 0",
+                at_scale(structure_of_confidence),
+                above=0,
+                published=(("structure_similarity_confidence", "all_benchmark_pairs", None),),
+                only="smallest",
+                note="A resample holds mixtures twice, which makes both matrices more extreme; "
+                "the Mantel p of the protocol is the better test.",
+            ),
+        ),
+    ),
+    Claim(
+        "C4",
+        "some benchmarks transfer negatively or flip sign with scale",
+        (
+            Row(
+                "share of benchmarks with r_acc < 0",
+                negative_share,
+                above=0,
+                published=tuple(
+                    ("cross_stage_accuracy", name, None) for name in ("wic", "winogrande", "mnli")
+                ),
+                combine=not_comparable,
+                note="Stands in for WiC, WinoGrande and MNLI. " + _SHARE_NOTE,
+            ),
+            Row(
+                "share of benchmarks whose r_acc changes sign with scale",
+                flip_share,
+                above=0,
+                published=tuple(
+                    ("cross_stage_accuracy", name, None) for name in ("winogrande", "mnli")
+                ),
+                combine=not_comparable,
+                across=True,
+                note="Stands in for WinoGrande and MNLI. " + _SHARE_NOTE,
+            ),
+        ),
+    ),
+    Claim(
+        "C5",
+        "benchmarks of one category compete",
+        tuple(
+            Row(
+                f"mean coherence of accuracy in {category} before SFT < 0",
+                at_scale(mean_coherence("accuracy", "pretrain", category)),
+                below=0,
+                note="The digests give the sign, not the value.",
+            )
+            for category in ("Commonsense", "Semantic")
+        ),
+    ),
+    Claim(
+        "C6",
+        "a black sheep in Commonsense (WinoGrande) and in Semantic (WSC)",
+        tuple(
+            Row(
+                f"lowest mean coherence of a {category} benchmark with the rest of it < 0",
+                lowest_coherence(category),
+                below=0,
+                published=published,
+                note=f"The benchmark with the lowest value stands in for {sheep}; its interval is "
+                "widened for the choice among them.",
+            )
+            for category, sheep, published in (
+                (
+                    "Commonsense",
+                    "WinoGrande",
+                    (
+                        (
+                            "intra_category_accuracy",
+                            "winogrande_with_rest_of_commonsense",
+                            "pretrain",
+                        ),
+                    ),
+                ),
+                ("Semantic", "WSC", ()),
+            )
+        ),
+    ),
+    Claim(
+        "C7",
+        "inverse scaling: accuracy transfer rises with scale, confidence transfer falls",
+        tuple(
+            Row(
+                f"change of mean {short} with scale {sign} 0",
+                change(rank_persistence(metric)),
+                above=0 if sign == ">" else None,
+                below=0 if sign == "<" else None,
+                published=((f"cross_stage_{metric}", "mean_of_benchmarks", None),),
+                combine=published_change,
+                across=True,
+            )
+            for metric, short, sign in (("accuracy", "r_acc", ">"), ("confidence", "r_conf", "<"))
+        )
+        + tuple(
+            Row(
+                f"change of mean r_conf in {category} with scale < 0",
+                change(rank_persistence("confidence", category)),
+                below=0,
+                published=(("cross_stage_confidence", category, None),),
+                combine=published_change,
+                across=True,
+                note="The published values are the authors' own, from the caption of figure 1.",
+            )
+            for category in ("Commonsense", "Science")
+        ),
+    ),
+    Claim(
+        "C8",
+        "Science goes from competition to synergy with scale",
+        (
+            Row(
+                "change of mean coherence of accuracy in Science after SFT > 0",
+                change(mean_coherence("accuracy", "sft", "Science")),
+                above=0,
+                published=(("intra_category_accuracy", "Science", "sft"),),
+                combine=published_change,
+                across=True,
+                note="The claim also says that the sign changes; this is about the change alone.",
+            ),
+        ),
+    ),
+    Claim(
+        "C9",
+        "confidence coherence falls with scale but stays positive",
+        (
+            Row(
+                "change of mean coherence of confidence in Commonsense and Science < 0",
+                change(mean_coherence("confidence", "pretrain", "Commonsense", "Science")),
+                below=0,
+                published=tuple(
+                    ("intra_category_confidence", name, None) for name in ("Commonsense", "Science")
+                ),
+                combine=published_change,
+                across=True,
+                note="The two categories with published values; before SFT.",
+            ),
+            Row(
+                "mean coherence of confidence in Commonsense and Science > 0",
+                at_scale(mean_coherence("confidence", "pretrain", "Commonsense", "Science")),
+                above=0,
+                published=tuple(
+                    ("intra_category_confidence", name, None) for name in ("Commonsense", "Science")
+                ),
+                note="The two categories with published values; before SFT.",
+            ),
+        ),
+    ),
+    Claim(
+        "C10",
+        "NLI is the one category whose confidence coherence rises with scale",
+        (
+            Row(
+                "change of mean coherence of confidence in NLI > 0",
+                change(mean_coherence("confidence", "pretrain", "NLI")),
+                above=0,
+                across=True,
+                note="The digests give the sign, not the value; before SFT.",
+            ),
+        ),
+    ),
+    Claim(
+        "C11",
+        "alignment: Science high, Commonsense near zero, Semantic negative",
+        tuple(
+            Row(
+                quantity,
+                at_scale(alignment_of(category)),
+                above=above,
+                below=below,
+                published=(("alignment", category, None),),
+                note="Mean of both stages." + extra,
+            )
+            for category, quantity, above, below, extra in (
+                ("Science", "alignment in Science > 0.5", HALF, None, " High is read as > 0.5."),
+                (
+                    "Commonsense",
+                    "alignment in Commonsense between −0.3 and 0.3",
+                    -NEAR_ZERO,
+                    NEAR_ZERO,
+                    " Near zero is read as within 0.3.",
+                ),
+                ("Semantic", "alignment in Semantic < 0", None, 0, ""),
+            )
+        ),
+    ),
+    Claim(
+        "C12",
+        "alignment persists through SFT except in NLI",
+        (
+            Row(
+                "mean alignment persistence of Commonsense, Science and Semantic > 0",
+                at_scale(alignment_persistence_of("Commonsense", "Science", "Semantic")),
+                above=0,
+                published=tuple(
+                    ("alignment_persistence", name, None)
+                    for name in ("Commonsense", "Science", "Semantic")
+                ),
+            ),
+            Row(
+                "alignment persistence of NLI < 0",
+                at_scale(alignment_persistence_of("NLI")),
+                below=0,
+                published=(("alignment_persistence", "NLI", None),),
+            ),
+        ),
+    ),
+    Claim(
+        "C13",
+        "educational filtering trades accuracy against alignment, in NLI with opposite signs at "
+        "the two scales",
+        (
+            Row(
+                "product of the filter's effects on NLI accuracy and alignment < 0",
+                at_scale(trade),
+                below=0,
+                published=(
+                    ("educational_filter_accuracy_delta", "NLI", "pretrain"),
+                    ("educational_filter_alignment_delta", "NLI", "pretrain"),
+                ),
+                combine=lambda values: values[0] * values[1],
+                note="V2 less V1, before SFT; a negative product means that one is traded for the "
+                "other.",
+            ),
+            Row(
+                "product of the filter's effects on NLI accuracy at the two scales < 0",
+                opposite_effects,
+                below=0,
+                published=(("educational_filter_accuracy_delta", "NLI", "pretrain"),),
+                combine=lambda small, large: float(small[0] * large[0]),
+                across=True,
+                note="V2 less V1, before SFT; a negative product means opposite signs.",
+            ),
+        ),
+    ),
+    Claim(
+        "C14",
+        "code share hurts physical commonsense and helps social and abstract tasks",
+        (
+            Row(
+                "mean r of code share with accuracy in Commonsense < 0",
+                at_scale(code_on_commonsense),
+                below=0,
+                published=tuple(
+                    ("code_share_vs_accuracy", name, "pretrain") for name in ("hellaswag", "piqa")
+                ),
+                note="Commonsense stands in for HellaSwag and PIQA; before SFT. Code share goes "
+                "with curated share and against web share, so this is not of code alone.",
+            ),
+            Row(
+                "share of benchmarks that gain with code share",
+                code_helps,
+                above=0,
+                published=tuple(
+                    ("code_share_vs_accuracy", name, "pretrain") for name in ("siqa", "boolq")
+                ),
+                combine=not_comparable,
+                note="Stands in for SIQA and BoolQ; before SFT. " + _SHARE_NOTE,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,193 @@
+"""The quantities that claims are made of, with intervals over fresh mixtures.
+
+All rest on the same draws of mixtures, so a difference of two quantities is resampled as a whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from transfer.errors import BadInput
+from transfer.protocols import (
+    ConstantVector,
+    alignment,
+    alignment_contrast,
+    alignment_persistence,
+    by_category,
+    code_share_correlation,
+    coherence,
+    cross_stage,
+    structure_persistence,
+    web_contrast,
+)
+from transfer.protocols.selection import categories_of, mean_of_there, measure_of
+from transfer.uncertainty import interval, resampled
+
+Triple = tuple[float, float, float]
+
+
+class NotTestable(Exception):
+    """The grid lacks what a claim needs; the message says what."""
+
+
+class Estimates:
+    """Quantities of one grid: each is computed once, on the grid and on its resamples.
+
+    Every array has a first dimension `resample` whose first entry is the grid itself.
+
+    Parameters
+    ----------
+    grid : Dataset
+    resamples, seed, level
+        Of the bootstrap over mixtures.
+    """
+
+    def __init__(self, grid: xr.Dataset, resamples: int, seed: int, level: float) -> None:
+        # What claims are about, seeds averaged once for all.
+        about = [name for name in ("accuracy", "confidence") if name in grid]
+        self.grid = xr.Dataset({name: measure_of(grid, name) for name in about})
+        self.level = level
+        self.scales = [str(scale) for scale in grid["scale"].to_numpy()]
+        self._draw: dict[str, Any] = {"resamples": resamples, "seed": seed}
+        self._known: dict[tuple, xr.DataArray] = {}
+
+    def of(self, protocol: Callable, *args: Any, **kwargs: Any) -> xr.DataArray:
+        """Return a protocol's result on the grid and on its resamples."""
+        key = (protocol, args, tuple(kwargs.items()))
+        if key not in self._known:
+            try:
+                with warnings.catch_warnings():
+                    # The page that shows the protocol itself warns; a scorecard would repeat it.
+                    warnings.simplefilter("ignore", ConstantVector)
+                    value = protocol(self.grid, *args, **kwargs)
+                    drawn = resampled(protocol, self.grid, *args, **self._draw, **kwargs)
+            except BadInput as error:
+                raise NotTestable(str(error)) from error
+            value = value.drop_vars(["n", "p"], errors="ignore").expand_dims("resample")
+            self._known[key] = xr.concat(
+                [value, drawn.transpose(*value.dims)],
+                "resample",
+                coords="minimal",
+                compat="override",
+                join="override",
+            )
+        return self._known[key]
+
+    def triple(self, values: xr.DataArray, level: float | None = None) -> Triple:
+        """Return value, low and high of an array over `resample` alone."""
+        low, high = interval(values.isel(resample=slice(1, None)), level or self.level)
+        return float(values.isel(resample=0)), float(low), float(high)
+
+    def at(self, values: xr.DataArray, **labels: str) -> xr.DataArray:
+        """Return the part of an array at some labels, or say that it is not there."""
+        for dim, label in labels.items():
+            there = values[dim].to_numpy().tolist()
+            if label not in there:
+                raise NotTestable(f"no {dim} {label}")
+            values = values.isel({dim: there.index(label)}, drop=True)
+        return values
+
+    def mean_over(self, values: xr.DataArray, categories: Sequence[str]) -> xr.DataArray:
+        """Return the mean over the benchmarks of some categories."""
+        if "category" not in values.coords:
+            raise NotTestable("the benchmarks have no category")
+        inside = np.isin(values["category"].to_numpy().astype(str), categories)
+        if not inside.any():
+            raise NotTestable(f"no benchmark of {' or '.join(categories)}")
+        return mean_of_there(values.isel(benchmark=np.flatnonzero(inside)), "benchmark")
+
+    def share(self, values: xr.DataArray, side: int) -> Triple:
+        """Return the share of benchmarks on one side of 0, with what is sure and what is possible.
+
+        Each benchmark's interval is widened (Bonferroni), so that the level holds for them all.
+
+        Parameters
+        ----------
+        values : DataArray
+            Over `resample, benchmark`.
+        side : {−1, 1}
+
+        Returns
+        -------
+        ours, low, high : float
+            The share by the estimate itself, by intervals wholly on that side, and by intervals
+            that reach it.
+        """
+        signed = side * values.isel(resample=slice(1, None))
+        low, high = interval(signed, 1 - (1 - self.level) / max(values.sizes["benchmark"], 1))
+        there = low.notnull()
+        if not there.any():
+            return np.nan, np.nan, np.nan
+        ours = side * values.isel(resample=0)
+        return tuple(float(flag.where(there).mean()) for flag in (ours > 0, low > 0, high > 0))  # type: ignore[return-value]
+
+    def lowest(self, values: xr.DataArray) -> Triple:
+        """Return the lowest of some benchmarks with its interval, widened for the choice."""
+        if values.sizes["benchmark"] == 0 or values.isel(resample=0).isnull().all():
+            return np.nan, np.nan, np.nan
+        place = int(values.isel(resample=0).argmin("benchmark"))
+        level = 1 - (1 - self.level) / values.sizes["benchmark"]
+        return self.triple(values.isel(benchmark=place), level)
+
+
+def mean_cross_stage(grid: xr.Dataset, metric: str) -> xr.DataArray:
+    """Return the mean of P1 or P2 over all benchmarks."""
+    return mean_of_there(cross_stage(grid, metric), "benchmark")
+
+
+def category_coherence(grid: xr.Dataset, metric: str, first: str, second: str) -> xr.DataArray:
+    """Return the mean coherence within each category (P6 of P3, P4 or P5)."""
+    return by_category(coherence(grid, metric, first, second))
+
+
+def coherence_with_rest(grid: xr.Dataset, metric: str) -> xr.DataArray:
+    """Return each benchmark's mean coherence before SFT with the others of its category."""
+    r = coherence(grid, metric, "pretrain", "pretrain")
+    categories_of(r, "category_i")
+    same = r["category_i"].to_numpy()[:, None] == r["category_j"].to_numpy()[None, :]
+    np.fill_diagonal(same, False)
+    inside = xr.DataArray(same, dims=("benchmark_i", "benchmark_j"))
+    mean = mean_of_there(r.where(inside), "benchmark_j")
+    return mean.rename({"benchmark_i": "benchmark", "category_i": "category"})
+
+
+def mean_alignment(grid: xr.Dataset) -> xr.DataArray:
+    """Return alignment (P7), averaged over mixtures."""
+    return mean_of_there(alignment(grid), "mixture")
+
+
+def filter_on_accuracy(grid: xr.Dataset) -> xr.DataArray:
+    """Return the accuracy of V2 less that of V1, per category (P10)."""
+    return _educational(web_contrast(grid, "accuracy"))
+
+
+def filter_on_alignment(grid: xr.Dataset) -> xr.DataArray:
+    """Return the alignment of V2 less that of V1, per category (P10)."""
+    return _educational(alignment_contrast(grid))
+
+
+def confidence_structure(grid: xr.Dataset) -> xr.DataArray:
+    """Return the structure persistence of confidence (P9), without its p."""
+    return structure_persistence(grid, "confidence", permutations=0)
+
+
+def code_share(grid: xr.Dataset) -> xr.DataArray:
+    """Return how accuracy goes with the share of code (P10)."""
+    return code_share_correlation(grid, "accuracy")
+
+
+def persistence_of_alignment(grid: xr.Dataset) -> xr.DataArray:
+    """Return the alignment persistence of each category (P8)."""
+    return alignment_persistence(grid)
+
+
+def _educational(contrasts: xr.DataArray) -> xr.DataArray:
+    there = contrasts["contrast"].to_numpy().tolist()
+    if "V2-V1" not in there:
+        raise BadInput(f"contrast V2-V1 is not in the table; it has {', '.join(there)}")
+    return contrasts.isel(contrast=there.index("V2-V1"), drop=True)
