@@ -151,8 +151,10 @@ def test_the_loss_is_that_of_transformers(space):
     batch = trainers.Padder(0, 32)(
         training.tokenize_instructions(space.instructions, tokenizer(), 32)[:8]
     )
-    mine = trainers.loss_of(model, compiled=False)(**batch)
-    assert mine.item() == pytest.approx(model(**batch).loss.item(), abs=1e-5)
+    expected = model(**batch).loss.item()
+    for dense in (True, False):
+        mine = trainers.loss_of(model, compiled=False, dense=dense)(**batch)
+        assert mine.item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("epochs", [1.0, 2.0, 0.5])

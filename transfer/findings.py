@@ -8,6 +8,7 @@ the table are said as plainly as a strong one.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         above, below, open_ = (
             int(counts.get(name, 0)) for name in ("persists", "reverses", "undecided")
         )
-        whole = mean.loc[mean["scale"] == scale].iloc[0]
+        whole = _records(mean.loc[mean["scale"] == scale])[0]
         measured = above + below + open_
         sentence = (
             f"At scale {scale} the mean r of {metric} over {measured} benchmarks is "
@@ -89,20 +90,20 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
 def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
     """Return which of two metrics persists more, from intervals of `first` minus `second`."""
     said = []
-    for row in difference.itertuples():
-        shown = number(row.value, row.low, row.high)
-        if np.isnan(row.value):
+    for row in _records(difference):
+        shown = number(row["value"], row["low"], row["high"])
+        if np.isnan(row["value"]):
             words = f"the two cannot be compared ({first} or {second} is missing)"
-        elif row.low > 0:
+        elif row["low"] > 0:
             words = f"{first} persists more than {second}: the difference in mean r is {shown}"
-        elif row.high < 0:
+        elif row["high"] < 0:
             words = f"{first} persists less than {second}: the difference in mean r is {shown}"
         else:
             words = (
                 f"it is undecided whether {first} or {second} persists more: "
                 f"the difference in mean r is {shown}"
             )
-        said.append(f"At scale {row.scale} {words}.")
+        said.append(f"At scale {row['scale']} {words}.")
     return " ".join(said)
 
 
@@ -131,10 +132,12 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
             "as the table holds a second scale."
         )
     said = []
-    for row in difference.itertuples():
-        shown = number(row.value, row.low, row.high)
-        change = "rises" if row.low > 0 else "falls" if row.high < 0 else "may rise or fall"
-        said.append(f"From {row.smaller} to {row.larger} the mean r of {metric} {change}: {shown}.")
+    for row in _records(difference):
+        shown = number(row["value"], row["low"], row["high"])
+        change = "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
+        said.append(
+            f"From {row['smaller']} to {row['larger']} the mean r of {metric} {change}: {shown}."
+        )
     return " ".join(said)
 
 
@@ -144,9 +147,9 @@ def alignment(per_category: pd.DataFrame) -> str:
     for (scale, stage), rows in with_verdicts(per_category).groupby(["scale", "stage"], sort=False):
         words = {"persists": "positive", "reverses": "negative", "undecided": "undecided"}
         parts = [
-            f"{words.get(row.verdict, 'not measured')} in {row.category} "
-            f"({number(row.value, row.low, row.high)})"
-            for row in rows.itertuples()
+            f"{words.get(row['verdict'], 'not measured')} in {row['category']} "
+            f"({number(row['value'], row['low'], row['high'])})"
+            for row in _records(rows)
         ]
         when = "before fine-tuning" if stage == "pretrain" else "after it"
         said.append(f"At scale {scale}, {when}, alignment is {names(parts)}.")
@@ -175,15 +178,22 @@ def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
     return f"The mean model is {clear_by} {names(said)} benchmarks."
 
 
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]
+
+
 def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
 def verdicts(card: pd.DataFrame) -> str:
-    """Return how many claims agree, disagree and stay open, from a scorecard."""
-    by = {name: list(rows["claim"]) for name, rows in card.groupby("verdict", sort=False)}
-    said = [f"**{len(by[name])}** {name} ({names(by[name])})" for name in by]
-    return f"Of {len(card)} claims, {names(said)}."
+    """Return how many quantities of a scorecard agree, disagree or stay open, of which claims."""
+    said = [
+        f"**{len(rows)}** {name} ({names(rows['claim'].unique())})"
+        for name, rows in card.groupby("verdict", sort=False)
+    ]
+    count = card["claim"].nunique()
+    return f"{count} claims are held against {len(card)} quantities: {names(said)}."
 
 
 class Table:

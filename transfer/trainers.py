@@ -105,24 +105,53 @@ class _Given(Sampler[int]):
         return iter(self.order.tolist())
 
 
-def loss_of(model: LlamaForCausalLM, compiled: bool) -> Callable[..., torch.Tensor]:
+def loss_of(
+    model: LlamaForCausalLM, compiled: bool, dense: bool = True
+) -> Callable[..., torch.Tensor]:
     """Return a function of token ids and labels that gives the mean loss of the next token.
 
-    Compiled code is kept in the folder of all workspaces, for the next run of the same shape.
+    Parameters
+    ----------
+    model
+        Of which body and head are used.
+    compiled
+        Compile it for every shape it meets. Compiled code is kept in the folder of all workspaces,
+        for the next run of the same shape.
+    dense
+        Whether nearly all positions have a label. Where few have one, the head runs on those
+        alone, outside the compiled graph, since their number changes from batch to batch.
     """
     base, head = model.model, model.lm_head
 
-    def loss(input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        hidden = base(input_ids=input_ids, use_cache=False).last_hidden_state
-        logits = head(hidden).flatten(0, 1).float()
-        targets = F.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
-        return F.cross_entropy(logits, targets, ignore_index=IGNORED)
+    def body(input_ids: torch.Tensor) -> torch.Tensor:
+        return base(input_ids=input_ids, use_cache=False).last_hidden_state.flatten(0, 1)
 
-    if not compiled:
-        return loss
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "compiled"))
-    torch.compiler.reset()
-    return torch.compile(loss, dynamic=False)
+    def mean_loss(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(head(hidden).float(), targets, ignore_index=IGNORED)
+
+    def dense_loss(input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return mean_loss(body(input_ids), _next(labels))
+
+    if compiled:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "compiled"))
+        torch.compiler.reset()
+        if dense:
+            return torch.compile(dense_loss, dynamic=False)
+        body = torch.compile(body, dynamic=False)
+    elif dense:
+        return dense_loss
+
+    def sparse_loss(input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        targets = _next(labels)
+        kept = torch.nonzero(targets != IGNORED).squeeze(1)
+        return mean_loss(body(input_ids)[kept], targets[kept])
+
+    return sparse_loss
+
+
+def _next(labels: torch.Tensor) -> torch.Tensor:
+    """Return, for every position of a batch in one row, the label of the position after it."""
+    return F.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
 
 
 def padded(length: int, longest: int) -> int:

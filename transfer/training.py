@@ -306,7 +306,8 @@ class _Job:
         """Train from the last checkpoint, if any, and return the finished run's folder."""
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Progress(self.run.name))
-        trainer.model.forward = loss_of(trainer.model, compiled)
+        dense = self.run.stage == "pretrain"
+        trainer.model.forward = loss_of(trainer.model, compiled, dense)
         trainer.model_accepts_loss_kwargs = False
         plan = self.beside / "plan.json"
         text = json.dumps(self.plan)

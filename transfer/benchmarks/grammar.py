@@ -26,7 +26,7 @@ from transfer.benchmarks.vocabulary import (
 
 
 def agreement(r: random.Random) -> Round:
-    """The books near the table -> are. A second noun is of the other number in a quarter of them."""
+    """The books near the table -> are. In a quarter a second noun is of the other number."""
     noun, near = r.sample(COUNTABLE, 2)
     options = list(r.choice((("is", "are"), ("was", "were"), ("has", "have"))))
     link = r.choice(("near", "behind", "next to", "with", "and not", "in front of"))

@@ -22,8 +22,8 @@ _WANTED = {
     "bigbench": re.compile(
         r"benchmark_tasks/(social_iqa|unit_conversion/unit_identification|hyperbaton|qa_wikidata"
         r"|intent_recognition|goal_step_wikihow/\w+|vitaminc_fact_verification"
-        r"|gem/(asset|turk|webnlg_en|e2e_nlg|common_gen|xsum)"
-        r"|natural_instructions/subtask0(24|42|51)_\w+)/task\.json$"
+        r"|gem/(asset|turk|webnlg_en|e2e_nlg|common_gen)"
+        r"|natural_instructions/subtask0(24|42)_\w+)/task\.json$"
         r"|squad_shifts/squaddev_v1\.1\.json$"
     ),
     "evals": re.compile(r"registry/data/sarcasm/samples\.jsonl$"),

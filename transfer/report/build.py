@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from transfer.report.progress import Steps
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 """One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
 
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
@@ -104,11 +106,11 @@ def _jupyter_book(sources: Path, log: Path, steps: Steps) -> None:
             stdout=stream,
             stderr=subprocess.STDOUT,
             check=False,
-            env={**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
     if done.returncode == 0:
         return
-    lines = log.read_text(encoding="utf-8").splitlines()
+    lines = COLOUR.sub("", log.read_text(encoding="utf-8")).splitlines()
     said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
     raise ReportFailed("\n".join(["the site has warnings:", *said, f"(all of it is in {log})"]))
 
