@@ -117,6 +117,14 @@ def correlate(
     ),
     method: Annotated[str, typer.Option(help="pearson, spearman or kendall.")] = "pearson",
     scale: Scales = None,
+    normalization: Annotated[
+        str | None,
+        typer.Option(help="sum, token, byte or unconditional.  [default: each benchmark's own]"),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="The suite file of the table, where it is not in data/suites."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the table as CSV instead of printing it.")
     ] = None,
@@ -129,7 +137,7 @@ def correlate(
     from transfer.tables import read_measures
     from transfer.uncertainty import bootstrap
 
-    grid = read_measures(measures or default_measures(), scales=scale)
+    grid = read_measures(measures or default_measures(), normalization, suite, scales=scale)
     table = tidy(bootstrap(cross_stage, grid, metric, method=method))
     if out is not None:
         table.to_csv(out, index=False)

@@ -221,13 +221,18 @@ class _Clean:
         )
 
 
+def candidates_in_sft() -> list[str]:
+    """Return the candidate benchmarks whose training split is in the set if they are chosen."""
+    from transfer.benchmarks import CANDIDATES
+
+    return [name for name, candidate in CANDIDATES.items() if candidate.in_sft]
+
+
 def _benchmarks(suite: Suite) -> tuple[list[str], bool]:
     """Return the benchmarks of the set, and whether they are candidates only."""
     if suite.benchmarks:
         return [benchmark.name for benchmark in suite.benchmarks if benchmark.in_sft], False
-    from transfer.benchmarks import CANDIDATES
-
-    return [name for name, candidate in CANDIDATES.items() if candidate.in_sft], True
+    return candidates_in_sft(), True
 
 
 def _inputs(suite: Suite, workspace: Workspace, names: list[str], seed: int) -> str:

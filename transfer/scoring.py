@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +56,8 @@ def score_items(
     DataFrame
         One row an item: `benchmark, item, gold`, and one list entry an option of `loglikelihood`
         (nats), `n_tokens`, `n_bytes` (of the option without the space before it) and
-        `unconditional` (nats, the option after an empty context).
+        `unconditional` (nats, the option, with its space, after an empty context; in a chat
+        lm-evaluation-harness takes it without the space).
 
     Raises
     ------
@@ -85,7 +86,8 @@ def score_items(
         pairs.extend((text, space + option) for option in options)
         sizes.append(len(options))
     conditional = checkpoint.encode(pairs)
-    alone = checkpoint.encode([("", option) for _, option in pairs])
+    # With its space in a chat too, so that the option has the same tokens in both.
+    alone = checkpoint.encode([("", " " + option.removeprefix(" ")) for _, option in pairs])
     owner = np.repeat(np.arange(len(items)), sizes)
     for at, (given, neutral) in enumerate(zip(conditional, alone, strict=True)):
         if not given.continuation or not neutral.continuation:
@@ -119,7 +121,10 @@ def score_items(
 
 
 def score(
-    folder: Path, benchmarks: Mapping[str, Items], chat: bool = False, parts: Path | None = None
+    folder: Path,
+    benchmarks: Mapping[str, Items],
+    chat: bool | Collection[str] = False,
+    parts: Path | None = None,
 ) -> pd.DataFrame:
     """Return the items table of a checkpoint on several benchmarks.
 
@@ -130,7 +135,7 @@ def score(
     benchmarks
         The items of each benchmark by name.
     chat
-        Whether contexts are put into the chat template.
+        Whether contexts are put into the chat template, or the names of the benchmarks whose are.
     parts
         A folder that keeps the finished benchmarks, so that a killed run goes on after them.
         Parts of another checkpoint or of other items in it are not used.
@@ -142,12 +147,13 @@ def score(
         bar = progress.add_task(folder.name, total=len(benchmarks))
         for name, items in benchmarks.items():
             progress.update(bar, description=f"{folder.name}  {name}")
-            key = hashlib.sha256(json.dumps([weights, chat, list(items)]).encode()).hexdigest()
+            asked = chat if isinstance(chat, bool) else name in chat
+            key = hashlib.sha256(json.dumps([weights, asked, list(items)]).encode()).hexdigest()
             part = parts / f"{name}-{key[:16]}.parquet" if parts else None
             if part is not None and part.exists():
                 done.append(pd.read_parquet(part))
             else:
-                done.append(score_items(checkpoint, name, items, chat))
+                done.append(score_items(checkpoint, name, items, asked))
                 if part is not None:
                     with replacing(part) as beside:
                         done[-1].to_parquet(beside)
@@ -180,7 +186,8 @@ def score_run(
         same = metadata.get("checkpoint_sha256") == sha256(folder / "model.safetensors")
         if same and metadata.get("items_sha256") == _hashes(items):
             return out
-    _write(folder, out, suite, items, run.stage == "sft", _run_keys(run, folder))
+    chat = questions(suite, items) if run.stage == "sft" else ()
+    _write(folder, out, suite, items, chat, _run_keys(run, folder))
     return out
 
 
@@ -198,7 +205,16 @@ def score_to_table(
     """
     run = Run(mixture=folder.name, scale="own", seed=0, stage="sft" if chat else "pretrain")
     items = read_benchmarks(suite, Workspace(suite.name), benchmarks)
-    return _write(folder, out, suite, items, chat, _run_keys(run, folder))
+    asked = questions(suite, items) if chat else ()
+    return _write(folder, out, suite, items, asked, _run_keys(run, folder))
+
+
+def questions(suite: Suite, names: Iterable[str]) -> list[str]:
+    """Return the benchmarks that are put as questions: in the chat template after fine-tuning."""
+    from transfer.benchmarks import CANDIDATES
+
+    frozen = {benchmark.name: benchmark.prompt for benchmark in suite.benchmarks}
+    return [n for n in names if (frozen.get(n) or CANDIDATES[n].prompt) == "question"]
 
 
 def read_benchmarks(
@@ -228,7 +244,7 @@ def _write(
     out: Path,
     suite: Suite,
     items: Mapping[str, Items],
-    chat: bool,
+    chat: Collection[str],
     keys: Mapping[str, Any],
 ) -> int:
     parts = out.with_name(f".{out.name}.parts")
@@ -238,7 +254,7 @@ def _write(
         "suite": suite.name,
         "suite_sha256": suite_hash(suite.name) if suite_path(suite.name).exists() else None,
         **keys,
-        "chat": chat,
+        "chat": list(chat),
         "checkpoint_sha256": sha256(weights) if weights.exists() else None,
         "items_sha256": _hashes(items),
         "task_versions": {name: _task_version(name) for name in items},

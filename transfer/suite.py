@@ -138,6 +138,10 @@ class Benchmark(_Strict):
     options: int = Field(ge=2)
     chance: float = Field(gt=0, lt=1)
     normalization: Normalization
+    prompt: Literal["continuation", "question"] = Field(
+        description="a continuation is scored as plain text at every stage, a question is put into "
+        "the chat template after fine-tuning"
+    )
     sources: tuple[Name, ...] = Field(description="empty when our own templates make the items")
     licence: str
     in_sft: bool = Field(description="its training split is part of the fine-tuning set")

@@ -177,7 +177,7 @@ def sft(
     if job.finished():
         return job.folder
 
-    tokenizer = AutoTokenizer.from_pretrained(parent)
+    tokenizer = _tokenizer(workspace)
     examples = tokenize_instructions(workspace.instructions, tokenizer, recipe.max_length)
     lengths = np.array([padded(len(row["input_ids"]), recipe.max_length) for row in examples])
     order = bucketed(lengths, recipe.batch_examples, recipe.epochs, run.seed)
@@ -236,7 +236,8 @@ def tokenize_instructions(path: Path, tokenizer: Any, longest: int) -> list[dict
                 f"{path}: line {number} is not an object with prompt and completion; rebuild it"
             ) from None
         chat = tokenizer.apply_chat_template
-        prompts.append(chat([user], tokenize=False, add_generation_prompt=True))
+        # A space that the template leaves before the answer belongs to the answer's first token.
+        prompts.append(chat([user], tokenize=False, add_generation_prompt=True).rstrip())
         texts.append(chat([user, answer], tokenize=False))
     before = tokenizer(prompts)["input_ids"]
     examples = []

@@ -8,8 +8,10 @@
 
   function configured(wanted, width) {
     var config = JSON.parse(JSON.stringify(window.transferChartThemes[wanted]));
-    // Vega-Lite cuts legends that are wider than their chart; on a narrow page they take more rows.
+    // On a narrow page labels leave room for the marks, and legends take more rows: Vega-Lite
+    // would cut them where they are wider than the chart.
     if (width < 480) {
+      config.axis.labelLimit = 130;
       config.legend.columns = 2;
       config.legend.layout = { bottom: { direction: "vertical", anchor: "start" } };
     }

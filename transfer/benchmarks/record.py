@@ -90,6 +90,7 @@ def suite_section(frozen: Sequence[Frozen], table: pd.DataFrame) -> str:
             "options": int(numbers[one.name, "options"]),
             "chance": numbers[one.name, "chance"],
             "normalization": candidate.normalization,
+            "prompt": candidate.prompt,
             "sources": list(candidate.sources),
             "licence": candidate.licence,
             "in_sft": candidate.in_sft,

@@ -150,7 +150,7 @@ def estimates(
     if size:
         points = points.encode(
             size=alt.Size(
-                f"{size.column}:N",
+                f"{size.column}:O",
                 scale=size.scale(shown, SPARE_SIZES),
                 legend=alt.Legend(title=size.title or None),
             )

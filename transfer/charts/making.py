@@ -145,7 +145,7 @@ def loss_curves(table: pd.DataFrame) -> alt.Chart:
         widths = [1 + 0.8 * number for number in range(len(scales))]
         chart = chart.encode(
             strokeWidth=alt.StrokeWidth(
-                "scale:N",
+                "scale:O",
                 scale=alt.Scale(domain=scales, range=widths),
                 legend=alt.Legend(title="scale"),
             )

@@ -77,7 +77,7 @@ def _theme(ink: str, faint: str, grid: str) -> dict[str, Any]:
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "axis": words | sizes | lines | {"labelLimit": 130},
+        "axis": words | sizes | lines | {"labelLimit": 260},
         "legend": words
         | sizes
         | {"orient": "bottom", "symbolFillColor": faint, "symbolOpacity": 1, "columns": 4},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from transfer.charts.estimates import Encoding, estimates, need
+from transfer.charts.estimates import Encoding, estimates, need, several
 from transfer.charts.palette import VERDICT, VERDICT_SHAPE, ordered
 
 
@@ -16,14 +16,15 @@ def scorecard_chart(table: pd.DataFrame, quantity: str = "r or difference of r")
     ----------
     table : DataFrame
         `id, verdict, value`, and where there are: `low`, `high`, `paper` (the published value of
-        the same quantity), and `quantity`, a short name that is put beside the id.
+        the same quantity), and `scale` and `quantity`, which are put beside the id.
     quantity : str
         Title of the axis.
     """
     need(table, "id", "verdict", "value")
     table = table.assign(row=table["id"].astype(str))
-    if "quantity" in table:
-        table["row"] = table["row"] + " " + table["quantity"].astype(str)
+    for column in ("scale", "quantity"):
+        if several(table, column):
+            table["row"] = table["row"] + " " + table[column].astype(str)
     rows = ordered(table["row"], ())
     counts = table["verdict"].value_counts()
     words = f"{len(table)} quantities of {table['id'].nunique()} claims: " + ", ".join(

@@ -24,11 +24,12 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}"
     "{{ '<|assistant|>' }}"
-    "{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}"
+    "{% generation %}{{ ' ' + message['content'] + eos_token }}{% endgeneration %}"
     "{% else %}{{ '<|user|>' + message['content'] }}{% endif %}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|> ' }}{% endif %}"
 )
+"""An answer begins with a space: its first word then has the tokens it has in running text."""
 _VERSION = 1
 _SHARES: dict[TextClass, float] = {"web": 0.45, "code": 0.35, "curated": 0.20}
 
