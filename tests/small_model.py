@@ -17,8 +17,8 @@ from transfer.workspace import Workspace
 END, USER, ASSISTANT = "<|endoftext|>", "<|user|>", "<|assistant|>"
 TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %}"
-    "{{ '<|assistant|>' + m['content'] + eos_token }}{% else %}{{ '<|user|>' + m['content'] }}"
-    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    "{{ '<|assistant|> ' + m['content'] + eos_token }}{% else %}{{ '<|user|>' + m['content'] }}"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|> ' }}{% endif %}"
 )
 NOUNS = ["cat", "dog", "fox", "hen", "owl", "pig", "cow", "ant", "bee", "rat"]
 VERBS = ["sees", "hears", "finds", "likes", "chases"]
@@ -138,3 +138,19 @@ def fill_workspace(workspace: Workspace) -> None:
         for line in sentences(60, seed=1)
     ]
     workspace.instructions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def benchmark(name: str, in_sft: bool = False, prompt: str = "question") -> dict[str, object]:
+    """Return a benchmark as a suite file holds it."""
+    return {
+        "name": name,
+        "title": name,
+        "category": "Science",
+        "options": 3,
+        "chance": 1 / 3,
+        "normalization": "sum",
+        "prompt": prompt,
+        "sources": [],
+        "licence": "MIT",
+        "in_sft": in_sft,
+    }

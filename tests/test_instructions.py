@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from tests.small_model import sentences, small_suite, tokenizer
+from tests.small_model import benchmark, sentences, small_suite, tokenizer
 from transfer import instructions
 from transfer.errors import BadInput
 from transfer.files import sha256
@@ -16,20 +16,6 @@ PASSAGE = "one two three four five six seven eight nine ten eleven twelve"
 
 def item(context, answer, wrong="no"):
     return {"id": context[:16], "context": context, "options": [wrong, answer], "gold": 1}
-
-
-def benchmark(name, in_sft):
-    return {
-        "name": name,
-        "title": name,
-        "category": "Science",
-        "options": 2,
-        "chance": 0.5,
-        "normalization": "sum",
-        "sources": [],
-        "licence": "MIT",
-        "in_sft": in_sft,
-    }
 
 
 def write_items(space, name, split, rows):
@@ -73,18 +59,13 @@ def space(tmp_path, monkeypatch):
 
 
 def suite(space, **tasks):
-    examples = tasks.pop("examples", 30)
-    content = {
-        "benchmarks": [
-            benchmark(name, name != "held_out") for name in ("large", "little", "held_out")
-        ]
-    }
+    names = ("large", "little", "held_out")
+    content = {"benchmarks": [benchmark(name, in_sft=name != "held_out") for name in names]}
     if tasks:
         content["sources"] = [write_archive(space, tasks)]
     made = small_suite(**content)
-    return made.model_copy(
-        update={"sft": made.sft.model_copy(update={"examples": examples, "max_length": LONGEST})}
-    )
+    recipe = made.sft.model_copy(update={"examples": 30, "max_length": LONGEST})
+    return made.model_copy(update={"sft": recipe})
 
 
 def built(space, suite, seed=0):

@@ -8,7 +8,14 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from tests.small_model import NOUNS, save_model, sentences, small_suite, tokenizer
+from tests.small_model import (
+    NOUNS,
+    benchmark,
+    save_model,
+    sentences,
+    small_suite,
+    tokenizer,
+)
 from transfer import scoring
 from transfer.errors import BadInput
 from transfer.loglikelihood import Checkpoint
@@ -66,7 +73,7 @@ PAIRS = {
         (" ".join(LINES * 3), f" {option}") for option in (*NOUNS[:3], *LINES[:3])
     ],
     "option as long as the model reads": [("The cat", " " + " ".join(sentences(5))[:60])],
-    "chat": [(f"<|user|>{line}<|assistant|>", option) for line in LINES for option in NOUNS[:3]],
+    "chat": [(f"<|user|>{line}<|assistant|> ", option) for line in LINES for option in NOUNS[:3]],
     "many options of one context": [(LINES[0], f" {a} {b}") for a in NOUNS for b in NOUNS]
     + [(LINES[0], f" {line}") for line in sentences(60, seed=9)],
 }
@@ -182,31 +189,28 @@ def space(tmp_path, monkeypatch):
     return SimpleNamespace(workspace=workspace, run=run, suite=suite_of("one", "two"))
 
 
-def suite_of(*names):
-    benchmark = {
-        "title": "Made",
-        "category": "Science",
-        "options": 3,
-        "chance": 1 / 3,
-        "normalization": "sum",
-        "sources": [],
-        "licence": "MIT",
-        "in_sft": False,
-    }
-    return small_suite(benchmarks=[{"name": name, **benchmark} for name in names])
+def suite_of(question, continuation):
+    return small_suite(
+        benchmarks=[benchmark(question), benchmark(continuation, prompt="continuation")]
+    )
 
 
-def test_a_run_is_scored_in_chat_after_sft_and_its_table_says_what_it_is(space):
+def test_questions_are_put_in_chat_after_sft_and_the_table_says_so(space):
     path = scoring.score_run(space.suite, space.run, space.workspace)
     table, metadata = read_items(path)
     assert table.groupby("benchmark").size().to_dict() == {"one": 8, "two": 8}
-    assert (metadata["stage"], metadata["chat"], metadata["step"]) == ("sft", True, 7)
+    assert (metadata["stage"], metadata["chat"], metadata["step"]) == ("sft", ["one"], 7)
     assert metadata["dtype"] == "float32"
     plain = space.run.parent
-    training_folder = space.workspace.checkpoint(plain)
-    space.workspace.checkpoint(space.run).rename(training_folder)
-    other, _ = read_items(scoring.score_run(space.suite, plain, space.workspace))
-    assert not np.allclose(other["loglikelihood"][0], table["loglikelihood"][0])
+    space.workspace.checkpoint(space.run).rename(space.workspace.checkpoint(plain))
+    other, metadata = read_items(scoring.score_run(space.suite, plain, space.workspace))
+    assert metadata["chat"] == []
+    same = [
+        np.allclose(a, b)
+        for a, b in zip(other["loglikelihood"], table["loglikelihood"], strict=True)
+    ]
+    assert not any(same[:8])
+    assert all(same[8:])
 
 
 def test_a_killed_run_goes_on_after_the_benchmarks_it_finished(space, monkeypatch):

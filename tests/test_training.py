@@ -133,7 +133,7 @@ def test_labels_are_the_completion_and_its_end(space):
     rows = training.tokenize_instructions(space.instructions, spoken, 32)
     first = json.loads(space.instructions.read_text().splitlines()[0])
     kept = [token for token in rows[0]["labels"] if token != trainers.IGNORED]
-    assert spoken.decode(kept) == first["completion"] + "<|endoftext|>"
+    assert spoken.decode(kept) == f" {first['completion']}<|endoftext|>"
     before = rows[0]["input_ids"][: -len(kept)]
     assert spoken.decode(before) == f"<|user|>{first['prompt']}{ASSISTANT}"
 

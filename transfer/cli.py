@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transfer.errors import BadInput
+from transfer.report.failure import ReportFailed
 from transfer.suite import STAGES, Run, load_suite
 from transfer.workspace import Workspace
 
@@ -43,7 +44,7 @@ Measures = Annotated[
 
 
 def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn `BadInput` into one line on stderr and exit code 2."""
+    """Turn `BadInput` into one line and exit code 2, a failed report into one and code 1."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -52,6 +53,9 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except BadInput as error:
             console.print(f"error: {error}", style="red", markup=False, highlight=False)
             raise typer.Exit(2) from None
+        except ReportFailed as error:
+            console.print(f"failed: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(1) from None
 
     return guarded
 

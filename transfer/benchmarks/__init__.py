@@ -5,6 +5,6 @@ templates; only ids and hashes are committed.
 """
 
 from transfer.benchmarks.candidates import CANDIDATES, CandidateSpec
-from transfer.benchmarks.items import build, items, items_hash, swapped
+from transfer.benchmarks.items import build, generate, items, items_hash, swapped
 
-__all__ = ["CANDIDATES", "CandidateSpec", "build", "items", "items_hash", "swapped"]
+__all__ = ["CANDIDATES", "CandidateSpec", "build", "generate", "items", "items_hash", "swapped"]

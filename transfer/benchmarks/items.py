@@ -114,6 +114,25 @@ def spec(name: str) -> CandidateSpec:
     return CANDIDATES[name]
 
 
+def generate(name: str, count: int) -> list[dict[str, Any]]:
+    """Return the first test items of a benchmark that our own templates make.
+
+    They need no package and no text: the same items on every machine.
+
+    Raises
+    ------
+    BadInput
+        If the benchmark is not known, or is made from text of others.
+    """
+    from transfer.suite import load_suite
+
+    candidate = spec(name)
+    if candidate.real:
+        raise BadInput(f"benchmark {name!r} is not generated; give one without sources")
+    inputs = Inputs(load_suite("mini"), Workspace("mini"))
+    return rows(candidate.build(inputs, "test"), CAPS["test"])[:count]
+
+
 def made_items(candidate: CandidateSpec, inputs: Inputs, split: Split) -> list[dict[str, Any]]:
     """Return the items of one split as rows: at most the cap, whole rounds, in a fixed order."""
     return rows(candidate.build(inputs, split), CAPS[split])
@@ -128,7 +147,8 @@ def rows(built: Built, cap: int) -> list[dict[str, Any]]:
         if len(out) + len(members) > cap:
             break
         keys = [item.id for item in members]
-        if seen.intersection(keys) or not all(well_formed(item) for item in members):
+        repeated = len(set(keys)) < len(keys) or seen.intersection(keys)
+        if repeated or not all(well_formed(item) for item in members):
             continue
         seen.update(keys)
         out += [
