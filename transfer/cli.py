@@ -195,7 +195,8 @@ def suite_run(
     mixture: Mixtures = None,
     scale: Scales = None,
     seed: Seeds = None,
-    jobs: Annotated[int, typer.Option(help="Cores to use at a time.", min=1)] = 2,
+    jobs: Annotated[int, typer.Option(help="Runs to train or score at a time.", min=1)] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is left.")] = False,
 ) -> None:
     """Train and score the grid, or the part that is asked for; resume where it stopped.
 
@@ -203,7 +204,7 @@ def suite_run(
     """
     from transfer.grid import run_grid
 
-    code = run_grid(suite, load_suite(suite).runs(mixture, scale, seed), jobs)
+    code = run_grid(suite, load_suite(suite).runs(mixture, scale, seed), jobs, dry_run)
     raise typer.Exit(code)
 
 
@@ -213,7 +214,7 @@ def suite_step(
     suite: str,
     run: str,
     step: Annotated[str, typer.Argument(help="train or score")],
-    threads: int = 2,
+    threads: int = 1,
 ) -> None:
     """Do one job of the grid; called by the workflow."""
     from transfer.grid import do_step

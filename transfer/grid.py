@@ -39,8 +39,20 @@ def prepare(name: str) -> None:
     corpus.write_report(suite, space, data_folder(suite.name) / "corpus.json")
 
 
-def run_grid(name: str, runs: Sequence[Run], jobs: int) -> int:
-    """Run the Snakemake workflow over some runs and return its exit code."""
+def run_grid(name: str, runs: Sequence[Run], jobs: int, dry_run: bool = False) -> int:
+    """Run the Snakemake workflow over some runs and return its exit code.
+
+    Parameters
+    ----------
+    name : str
+        The suite.
+    runs : sequence of Run
+        What is wanted; a fine-tuning run brings its pretraining run along.
+    jobs : int
+        Cores; every job takes one, so this many runs are trained at a time.
+    dry_run : bool
+        Only list what is left to do.
+    """
     suite = load_suite(name)
     space = Workspace(suite.name)
     if not space.instructions.exists():
@@ -54,9 +66,10 @@ def run_grid(name: str, runs: Sequence[Run], jobs: int) -> int:
         *("--rerun-triggers", "mtime"),
         "--config",
         f"suite={suite_path(name).resolve()}",
-        f"threads={jobs}",
         f"runs={','.join(run.name for run in runs)}",
     ]
+    if dry_run:
+        command.append("--dry-run")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(command, check=False, env={**os.environ, "PATH": path}).returncode
 

@@ -168,7 +168,7 @@ def score_run(
 ) -> Path:
     """Return the items table of a run, scoring it if it is not there yet.
 
-    A table of other weights, of other items or without one of the benchmarks is written anew.
+    A table of other weights, other items, other prompts or other benchmarks is written anew.
 
     Parameters
     ----------
@@ -181,12 +181,13 @@ def score_run(
     if not (folder / "run.json").exists():
         raise BadInput(f"{folder}: no such run; train {run.name} first")
     items = read_benchmarks(suite, workspace, benchmarks)
+    chat = questions(suite, items) if run.stage == "sft" else []
     if out.exists():
+        weights = sha256(folder / "model.safetensors")
+        now = {"checkpoint_sha256": weights, "items_sha256": _hashes(items), "chat": chat}
         _, metadata = read_items(out)
-        same = metadata.get("checkpoint_sha256") == sha256(folder / "model.safetensors")
-        if same and metadata.get("items_sha256") == _hashes(items):
+        if all(metadata.get(key) == value for key, value in now.items()):
             return out
-    chat = questions(suite, items) if run.stage == "sft" else ()
     _write(folder, out, suite, items, chat, _run_keys(run, folder))
     return out
 
