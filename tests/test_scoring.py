@@ -160,7 +160,18 @@ def test_a_benchmark_is_scored_as_its_lm_evaluation_harness_task(
     values = of_harness(harness, [request.args for request in task.instances])
     table = scoring.score_items(checkpoint, "made", rows, chat)
     ours = [np.concatenate([row.loglikelihood, row.unconditional]) for row in table.itertuples()]
-    assert np.abs(values - np.concatenate(ours)).max() < TOLERANCE
+    gap = np.abs(values - np.concatenate(ours)).reshape(len(rows), 2, -1)
+    assert gap[:, 0].max() < TOLERANCE
+    # In a chat the harness takes the option alone without its space, and so with other tokens.
+    assert (gap[:, 1].max() < TOLERANCE) != chat
+
+
+def test_the_unconditional_score_has_the_tokens_of_the_conditional_one(checkpoint, harness):
+    rows = items()
+    expected = of_harness(harness, [("", f" {text}") for row in rows for text in row["options"]])
+    for chat in (False, True):
+        table = scoring.score_items(checkpoint, "made", rows, chat)
+        assert np.abs(np.concatenate(table["unconditional"]) - expected).max() < TOLERANCE
 
 
 def test_lengths_are_of_the_option(checkpoint):

@@ -1,0 +1,79 @@
+"""The committed items of shipped checkpoints, against lm-evaluation-harness on our task files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transfer.suite import Run, load_suite, repository
+from transfer.tables import read_items
+from transfer.workspace import Workspace
+
+TOLERANCE = 1e-4
+LIMIT = 20
+SUITE = load_suite()
+DATA = repository() / "data" / SUITE.name
+
+
+def harness_loglikelihoods(checkpoint: Path, names: list[str], chat: bool) -> dict[str, list]:
+    """Return, per task, the option log-likelihoods of the first items by their `hf` model."""
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.tasks import TaskManager
+
+    result = lm_eval.simple_evaluate(
+        model="hf",
+        model_args={"pretrained": str(checkpoint), "dtype": "float32", "device": "cpu"},
+        tasks=names,
+        task_manager=TaskManager(
+            include_path=str(repository() / "data" / "benchmarks"), include_defaults=False
+        ),
+        limit=LIMIT,
+        log_samples=True,
+        apply_chat_template=chat,
+        bootstrap_iters=0,
+        batch_size=16,
+    )
+    return {
+        name: [
+            (
+                sample["doc"]["id"],
+                [float(answer[0][0]) for answer in sample["resps"]][
+                    : len(sample["doc"]["options"])
+                ],
+            )
+            for sample in samples
+        ]
+        for name, samples in result["samples"].items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("run", ["V1P1-S-s0-pretrain", "V1P1-S-s0-sft"])
+def test_every_benchmark_has_the_loglikelihoods_of_lm_evaluation_harness(run, monkeypatch):
+    names = [benchmark.name for benchmark in SUITE.benchmarks]
+    space = Workspace(SUITE.name)
+    if not all((space.benchmarks / f"{name}-test.jsonl").exists() for name in names):
+        pytest.skip("the items are not built here; run `transfer suite prepare mini`")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    committed, metadata = read_items(DATA / "items" / f"{run}.parquet")
+    asked = set(metadata["chat"])
+    assert asked == (
+        {b.name for b in SUITE.benchmarks if b.prompt == "question"}
+        if Run.parse(run).stage == "sft"
+        else set()
+    )
+    worst = {}
+    for chat in (False, True):
+        group = [name for name in names if (name in asked) == chat]
+        if not group:
+            continue
+        theirs = harness_loglikelihoods(DATA / "checkpoints" / run, group, chat)
+        for name in group:
+            ours = committed[committed["benchmark"] == name].set_index("item")["loglikelihood"]
+            gaps = [np.abs(np.subtract(ours[item], values)).max() for item, values in theirs[name]]
+            assert len(gaps) == LIMIT
+            worst[name] = max(gaps)
+    assert set(worst) == set(names)
+    print(f"largest difference of {run}: {max(worst.values()):.2e} nats")
+    assert max(worst.values()) < TOLERANCE, worst
