@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transfer.errors import BadInput
+from transfer.files import replacing
 from transfer.report.failure import ReportFailed
 from transfer.suite import STAGES, Run, load_suite
 from transfer.workspace import Workspace
@@ -48,6 +50,7 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
         try:
             return command(*args, **kwargs)
         except BadInput as error:
@@ -143,8 +146,11 @@ def correlate(
 
     grid = read_measures(measures or default_measures(), normalization, suite, scales=scale)
     table = tidy(bootstrap(cross_stage, grid, metric, method=method))
+    kept = ("scale", "benchmark", "category", "value", "low", "high", "n")
+    table = table[[name for name in kept if name in table]]
     if out is not None:
-        table.to_csv(out, index=False)
+        with replacing(out) as beside:
+            table.to_csv(beside, index=False)
         console.print(f"wrote {out}: {len(table)} rows")
         return
     shown = Table(title=f"{metric} after pretraining against after SFT, {method} r over mixtures")

@@ -78,7 +78,7 @@ class Checkpoint:
         except Exception as error:
             raise BadInput(f"{folder}: the tokenizer cannot be read ({_line(error)})") from error
         try:
-            model, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -87,6 +87,7 @@ class Checkpoint:
             )
         except Exception as error:
             raise BadInput(f"{folder}: the model cannot be read ({_line(error)})") from error
+        model, report = loaded
         if report["missing_keys"]:
             raise BadInput(
                 f"{folder}: the weights lack {min(report['missing_keys'])}; save the model again"

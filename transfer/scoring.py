@@ -96,7 +96,7 @@ def score_items(
                 "no token of its own; mend the option or the tokenizer"
             )
     values = checkpoint.loglikelihoods([*conditional, *alone])
-    for at in np.flatnonzero(~np.isfinite(values)):
+    for at in np.flatnonzero(~np.isfinite(values)).tolist():
         raise BadInput(
             f"{checkpoint.folder}: benchmark {name}, item {items[owner[at % len(pairs)]]['id']!r}: "
             "the model returns NaN; look at its loss curve and train it again"

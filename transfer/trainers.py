@@ -185,7 +185,8 @@ def bucketed(lengths: np.ndarray, batch: int, epochs: float, seed: int) -> np.nd
     random = np.random.default_rng([seed, 1])
     chosen: list[np.ndarray] = []
     for epoch in range(int(np.ceil(epochs))):
-        batches, rest = [], []
+        batches: list[np.ndarray] = []
+        rest: list[np.ndarray] = []
         for length in np.unique(lengths):
             found = random.permutation(np.flatnonzero(lengths == length))
             full = len(found) - len(found) % batch

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from transfer.benchmarks.candidates import CANDIDATES, Built, CandidateSpec
@@ -195,7 +195,7 @@ def items(
         return [json.loads(line) for line in stream if line.strip()]
 
 
-def items_hash(built: Iterable[dict[str, Any]]) -> str:
+def items_hash(built: Iterable[Mapping[str, Any]]) -> str:
     """Return the SHA-256 over the items' ids, contexts, options and gold indices."""
     digest = hashlib.sha256()
     for row in built:
