@@ -190,6 +190,13 @@ def test_a_table_of_nothing_is_drawn_and_said():
     renderer.svg(spec)
 
 
+def test_a_matrix_of_nothing_is_drawn_and_said():
+    pair = {"benchmark_i": ["a"], "benchmark_j": ["b"], "value": [np.nan]}
+    chart = charts.coherence_heatmap(pd.DataFrame(pair))
+    assert "no pair could be measured" in chart.to_dict()["description"]
+    assert renderer.svg(chart.to_dict()).startswith("<svg")
+
+
 def test_missing_columns_and_several_scales_are_named():
     with pytest.raises(ValueError, match="no column category"):
         charts.reliability_ranking(per_benchmark().drop(columns="category"))

@@ -206,6 +206,13 @@ def describe_estimates(table: pd.DataFrame, label: str, quantity: str, form: str
     return words
 
 
+def unmeasured(description: str) -> alt.Chart:
+    """Return a figure that says that there is nothing to draw, for a table without a value."""
+    said = pd.DataFrame({"said": [description]})
+    text = alt.Chart(said).mark_text(fontSize=12, limit=340).encode(text="said:N")
+    return text.properties(width="container", height=60, description=description)
+
+
 def signed(number: float, form: str = ".2f") -> str:
     """Return a number with a true minus sign."""
     return format(number, form).replace("-", "−")

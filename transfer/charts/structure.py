@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from transfer.charts.estimates import layered, need, only, signed
+from transfer.charts.estimates import layered, need, only, signed, unmeasured
 from transfer.charts.palette import CATEGORY, CORRELATION, ordered
 
 CELL = 22
@@ -13,7 +13,7 @@ SMALL = 9
 """Up to this many benchmarks the cells carry their numbers."""
 
 
-def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart:
+def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart | alt.Chart:
     """Return the correlation of each pair of benchmarks over mixtures (P3, P4, P5).
 
     Parameters
@@ -32,7 +32,7 @@ def coherence_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChar
     return _heatmap(pairs, order, quantity, _describe(pairs, quantity))
 
 
-def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart:
+def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChart | alt.Chart:
     """Return two symmetric matrices in one square: before SFT above the diagonal, after it below.
 
     Parameters
@@ -59,9 +59,11 @@ def structure_heatmap(table: pd.DataFrame, quantity: str = "r") -> alt.LayerChar
 
 def _heatmap(
     pairs: pd.DataFrame, order: list[str], quantity: str, description: str
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     names = ["benchmark_i", "benchmark_j", *(["stage"] if "stage" in pairs else []), "value"]
     shown = pairs.loc[pairs["value"].notna(), names]
+    if shown.empty:
+        return unmeasured(description)
     axis = alt.Axis(grid=False, ticks=False, domain=False)
     base = alt.Chart(shown).encode(
         x=alt.X(
