@@ -3,8 +3,8 @@ import json
 import tarfile
 
 import pytest
+from small_model import benchmark, sentences, small_suite, tokenizer
 
-from tests.small_model import benchmark, sentences, small_suite, tokenizer
 from transfer import instructions
 from transfer.errors import BadInput
 from transfer.files import sha256

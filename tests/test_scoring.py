@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import LlamaForCausalLM
-
-from tests.small_model import (
+from small_model import (
     NOUNS,
     benchmark,
     save_model,
@@ -16,6 +14,8 @@ from tests.small_model import (
     small_suite,
     tokenizer,
 )
+from transformers import LlamaForCausalLM
+
 from transfer import scoring
 from transfer.errors import BadInput
 from transfer.loglikelihood import Checkpoint

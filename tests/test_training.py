@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from small_model import ASSISTANT, fill_workspace, sentences, small_suite, tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from tests.small_model import ASSISTANT, fill_workspace, sentences, small_suite, tokenizer
 from transfer import trainers, training
 from transfer.errors import BadInput
 from transfer.files import sha256
