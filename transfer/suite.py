@@ -139,8 +139,9 @@ class Benchmark(_Strict):
     chance: float = Field(gt=0, lt=1)
     normalization: Normalization
     prompt: Literal["continuation", "question"] = Field(
+        default="question",
         description="a continuation is scored as plain text at every stage, a question is put into "
-        "the chat template after fine-tuning"
+        "the chat template after fine-tuning",
     )
     sources: tuple[Name, ...] = Field(description="empty when our own templates make the items")
     licence: str

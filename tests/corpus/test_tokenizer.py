@@ -55,7 +55,7 @@ def test_every_digit_is_a_token(tokenizer):
 def test_chat_template(tokenizer):
     text = tokenizer.apply_chat_template(CHAT, tokenize=False, add_generation_prompt=True)
     assert text == (
-        "<|user|>How many days?<|assistant|>42 days<|endoftext|><|user|>Why?<|assistant|>"
+        "<|user|>How many days?<|assistant|> 42 days<|endoftext|><|user|>Why?<|assistant|> "
     )
 
 
@@ -64,7 +64,7 @@ def test_only_what_the_assistant_says_is_marked_for_training(tokenizer):
         CHAT[:2], return_dict=True, return_assistant_tokens_mask=True
     )
     said = [i for i, mask in zip(coded["input_ids"], coded["assistant_masks"], strict=True) if mask]
-    assert tokenizer.decode(said) == "42 days<|endoftext|>"
+    assert tokenizer.decode(said) == " 42 days<|endoftext|>"
 
 
 def test_facts_and_skipping(built):
