@@ -54,10 +54,14 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except BadInput as error:
-            console.print(f"error: {error}", style="red", markup=False, highlight=False)
+            console.print(
+                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
             raise typer.Exit(2) from None
         except ReportFailed as error:
-            console.print(f"failed: {error}", style="red", markup=False, highlight=False)
+            console.print(
+                f"failed: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
             raise typer.Exit(1) from None
 
     return guarded

@@ -127,7 +127,7 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
     if len(scales) < 2 or difference is None:
         return (
             f"**This question cannot be answered yet.** The table holds one scale "
-            f"({names(scales)}); how transfer of {metric} shifts with scale needs two. "
+            f"({names(scales)}); how transfer shifts with scale needs two. "
             "What follows shows where that scale stands; the comparison appears by itself as soon "
             "as the table holds a second scale."
         )

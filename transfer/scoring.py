@@ -306,13 +306,16 @@ _Task.add_multi_constructor("!", lambda loader, tag, node: None)
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         "{task.description}",
         BarColumn(),
         MofNCompleteColumn(),
         "benchmarks",
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
+        # A notebook keeps what is printed; its reader wants the result.
+        disable=console.is_jupyter,
     )
 
 
