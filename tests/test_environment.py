@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-BUILD_TOOLS = {"pip", "setuptools", "wheel"}
+BUILD_TOOLS = {"setuptools", "wheel"}
 LINES = [
     line
     for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()

@@ -188,8 +188,10 @@ def _signed(value: float) -> str:
 
 def verdicts(card: pd.DataFrame) -> str:
     """Return how many quantities of a scorecard agree, disagree or stay open, of which claims."""
+    words = {"agrees": "agree", "disagrees": "disagree", "undecided": "are undecided"}
+    words["not testable yet"] = "cannot be tested yet"
     said = [
-        f"**{len(rows)}** {name} ({names(rows['claim'].unique())})"
+        f"**{len(rows)}** {words.get(str(name), name)} ({names(rows['claim'].unique())})"
         for name, rows in card.groupby("verdict", sort=False)
     ]
     count = card["claim"].nunique()
