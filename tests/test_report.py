@@ -157,6 +157,12 @@ def test_notebooks_run_once_and_leave_no_trace_of_when_and_where(notebook, tmp_p
     assert executed[0].stat().st_mtime_ns == times[0], "the other one did not change"
     assert b"2\\n" in executed[1].read_bytes()
 
+    times = [path.stat().st_mtime_ns for path in executed]
+    paths[0].touch()
+    execute(paths, given, out)
+    again = [path.stat().st_mtime_ns > time for path, time in zip(executed, times, strict=True)]
+    assert again == [True, False], "the touched one only"
+
 
 def test_a_failing_cell_is_kept_and_named(notebook, tmp_path):
     paths = [notebook("one.md", cell("print('before')"), cell("1 / 0"))]

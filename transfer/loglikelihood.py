@@ -202,9 +202,10 @@ class Checkpoint:
             logits = self.model.get_output_embeddings()(hidden.flatten(0, 1)[at])
         else:
             logits = self.model(**given, use_cache=False).logits.flatten(0, 1)[at]
-        logits = logits.float()
-        logits -= torch.logsumexp(logits, -1, keepdim=True)
-        return logits.cpu().numpy()[which, targets].astype(float)
+        chosen = torch.log_softmax(logits.float(), -1)[
+            torch.from_numpy(which).to(self.device), torch.tensor(targets, device=self.device)
+        ]
+        return chosen.double().cpu().numpy()
 
     def _padded(self, batch: Sequence[_Row], field: str, fill: int) -> torch.Tensor:
         """Return a field of the rows, padded on the right, where causal attention never looks."""

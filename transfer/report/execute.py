@@ -185,13 +185,17 @@ def _clean(path: Path) -> None:
 
 
 def _key(path: Path, parameters: Mapping[str, Any], surroundings: str) -> str:
-    """Return the hash of everything that a notebook's outputs depend on."""
+    """Return the hash of everything that a notebook's outputs depend on.
+
+    The notebook's own time counts too: touching it asks for it to be executed again.
+    """
     files = {
         value: sha256(value)
         for value in parameters.values()
         if isinstance(value, str) and Path(value).is_file()
     }
-    content = json.dumps([sha256(path), dict(parameters), files, surroundings], sort_keys=True)
+    own = [sha256(path), path.stat().st_mtime_ns]
+    content = json.dumps([own, dict(parameters), files, surroundings], sort_keys=True)
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
 
 
