@@ -165,6 +165,64 @@ def correlate(
     Console().print(shown)
 
 
+@app.command("import")
+@_user_errors
+def import_(
+    source: Annotated[
+        list[Path],
+        typer.Argument(help="Folders or files of results, or one table (.csv or .parquet)."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write measures.parquet and items/ to.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="YAML, or CSV with run, mixture, scale, seed and stage."),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Regular expression with groups mixture, scale, seed and stage."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="What the pattern does not name, such as seed=0; repeat it."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="Name of the study; a suite's name or file gives its categories too."),
+    ] = None,
+    subtasks: Annotated[
+        bool, typer.Option("--subtasks", help="Keep the tasks of a group (MMLU's 57) apart.")
+    ] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Of a task evaluated twice, take the last.")
+    ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Write although some results have no place.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would become what.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace tables that are there.")] = False,
+) -> None:
+    """Turn results of lm-evaluation-harness or OLMES, or a table, into items and measures.
+
+    Example: `transfer import results --pattern '(?P<mixture>.+)-(?P<stage>base|chat)'
+    --set scale=1B --set seed=0 --out mine`, then `transfer report --measures mine/measures.parquet`
+    """
+    from transfer.importers import command
+
+    command.run(
+        source,
+        out,
+        mapping,
+        suite,
+        {"pattern": pattern, "set": _assignments(set_ or [], "--set", "seed=0")},
+        command.Switches(subtasks, latest, partial, dry_run, force),
+        console,
+    )
+
+
 @app.command()
 @_user_errors
 def report(
@@ -272,11 +330,15 @@ def default_measures() -> Path:
     return repository() / "data" / "mini" / "measures.parquet"
 
 
-def _assignments(pairs: list[str]) -> dict[str, str]:
+def _assignments(
+    pairs: list[str], option: str = "-p", example: str = "method=spearman"
+) -> dict[str, str]:
     """Return `name=value` pairs as a dict of strings."""
     for pair in pairs:
         if "=" not in pair:
-            raise BadInput(f"-p {pair!r}: write it as name=value, for example -p method=spearman")
+            raise BadInput(
+                f"{option} {pair!r}: write it as name=value, for example {option} {example}"
+            )
     return dict(pair.split("=", 1) for pair in pairs)
 
 

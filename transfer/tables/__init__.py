@@ -12,6 +12,7 @@ from transfer.tables.measures import (
     METRICS,
     check_measures,
     read_measures_table,
+    read_notes,
     write_measures,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_items",
     "read_measures",
     "read_measures_table",
+    "read_notes",
     "write_items",
     "write_measures",
 ]
