@@ -17,6 +17,8 @@ from transfer.suite import STAGES
 LARGEST = 2_000_000_000
 """Bytes that a table may have, and take once it is unpacked."""
 
+MOST_ROWS = 20_000_000
+
 
 def misspelt_stage(stage: object) -> str | None:
     """Return `pretrain` or `sft` where a stage is one of them written otherwise, as `Pre-train`.
@@ -75,8 +77,11 @@ def read_parquet(path: Path) -> pa.Table:
     try:
         shape = pq.read_metadata(path)
         groups = (shape.row_group(number) for number in range(shape.num_row_groups))
-        if sum(group.total_byte_size for group in groups) > LARGEST:
-            raise BadInput(f"{path}: larger than {LARGEST // 10**6} MB; keep the rows you need")
+        if sum(group.total_byte_size for group in groups) > LARGEST or shape.num_rows > MOST_ROWS:
+            raise BadInput(
+                f"{path}: larger than {LARGEST // 10**6} MB or {MOST_ROWS:,} rows; "
+                "keep the rows you need"
+            )
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise BadInput(
