@@ -13,6 +13,7 @@ the right to a few fixed lengths without an attention mask, which causal attenti
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import time
 from collections.abc import Sequence
@@ -351,10 +352,23 @@ class _Job:
             "seconds": round(seconds, 1),
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "processor": processor(),
             "checkpoint_sha256": sha256(weights),
             "versions": {name: version(name) for name in PACKAGES},
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def processor() -> str:
+    """Return the name of this machine's processor, and what it computes bfloat16 with.
+
+    Two processors round differently, so the same run gives other last bits on another one.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    said = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    names = [line.split(":")[1].strip() for line in said.splitlines() if "model name" in line]
+    kinds = [kind for kind in ("amx_bf16", "avx512_bf16", "avx2") if f" {kind}" in said]
+    return " ".join([names[0] if names else platform.machine(), *kinds[:1]])
 
 
 def _llama(suite: Suite, run: Run, tokenizer: Any) -> LlamaConfig:
