@@ -94,7 +94,7 @@ def trainable(tmp_path, monkeypatch):
     space = Workspace("small")
     fill_workspace(space)
     shard = next(space.shards("V1P0").glob("*.npy"))
-    np.save(shard, np.tile(np.load(shard), 12))
+    np.save(shard, np.tile(np.load(shard), 40))
     (space.shards("V1P0") / "manifest.json").write_text("{}")
     space.benchmarks.mkdir(parents=True)
     rows = generate(BENCHMARK, 40)
