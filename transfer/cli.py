@@ -232,6 +232,12 @@ def report(
         list[str] | None,
         typer.Option("--parameter", "-p", help="name=value for the notebooks; repeat the option."),
     ] = None,
+    before: Annotated[
+        str | None, typer.Option(help="The earlier stage to compare.  [default: the first]")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(help="The later stage to compare.  [default: the last]")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Notebooks executed at a time.", min=1)] = 2,
 ) -> None:
     """Execute the notebooks on a measures table and build the book.
@@ -240,7 +246,14 @@ def report(
     """
     from transfer.report import report as build_report
 
-    build_report(measures=measures, out=out, parameters=_assignments(parameter or []), jobs=jobs)
+    build_report(
+        measures=measures,
+        out=out,
+        parameters=_assignments(parameter or []),
+        jobs=jobs,
+        before=before,
+        after=after,
+    )
 
 
 @suite_app.command("prepare")

@@ -125,9 +125,11 @@ def read_samples(path: Path) -> pd.DataFrame:
         values, options, alone = _split(asked, pairs)
         rows.append(
             {
-                "item": str(sample.get("doc_id", len(rows))),
+                "item": checked_name(sample.get("doc_id", len(rows)), "doc_id", where),
                 "loglikelihood": values,
-                "n_bytes": [max(1, len(_option(text).encode("utf-8"))) for text in options],
+                "n_bytes": [
+                    max(1, len(_option(text).encode("utf-8", "surrogatepass"))) for text in options
+                ],
                 "unconditional": alone,
                 "options": [_option(text) for text in options],
             }

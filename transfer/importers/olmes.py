@@ -112,13 +112,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
             raise BadInput(f"{where} holds a length below 1; export the predictions again")
         rows.append(
             {
-                "item": str(entry.get("native_id") or entry.get("doc_id", number)),
+                "item": checked_name(entry.get("native_id", number), "native_id", where),
                 "gold": _gold(entry, values, where),
                 "loglikelihood": values,
                 "n_tokens": tokens,
                 "n_bytes": lengths,
                 "unconditional": alone if len(alone) == len(values) else None,
-                "doc": str(entry.get("doc_id", number)),
+                "doc": checked_name(entry.get("doc_id", number), "doc_id", where),
             }
         )
     if not rows:

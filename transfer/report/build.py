@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+import yaml
+
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
 from transfer.report.failure import ReportFailed
@@ -30,7 +32,13 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None = None) -> Path:
+def build(
+    book: Path,
+    notebooks: Sequence[Path],
+    out: Path,
+    steps: Steps | None = None,
+    announcement: str = "",
+) -> Path:
     """Build the site and return its first page.
 
     Parameters
@@ -42,6 +50,8 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     out : Path
         Folder to build in: sources are gathered in `out/book`, the site lies in
         `out/book/_build/html`. It is left alone where no source changed since.
+    announcement : str
+        HTML at the top of every page.
 
     Raises
     ------
@@ -52,7 +62,7 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     gathered = out / "book"
     index = gathered / "_build" / "html" / "index.html"
     record = out / "book.key.json"
-    key = _key(book, notebooks)
+    key = _key(book, notebooks) + announcement
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -63,6 +73,11 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
         shutil.copyfile(notebook, gathered / "notebooks" / notebook.name)
+    if announcement:
+        config = yaml.safe_load((gathered / "_config.yml").read_text(encoding="utf-8"))
+        config["html"]["announcement"] = announcement
+        text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+        (gathered / "_config.yml").write_text(text, encoding="utf-8")
     write_scripts(gathered / "assets", out / "scripts")
     _jupyter_book(gathered, out / "book.log", steps)
     record.write_text(key, encoding="utf-8")

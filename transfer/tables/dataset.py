@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from transfer.errors import BadInput
-from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, load_suite, suite_path
+from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, known_suite, load_suite
 from transfer.tables.measures import metrics_of, read_measures_table, read_notes
 
 DIMENSIONS = ("scale", "stage", "seed", "mixture", "benchmark")
@@ -80,7 +79,7 @@ def read_measures(
     order = {
         "scale": scales
         or _ordered(frame["scale"], [s.name for s in known.scales] if known else ()),
-        "stage": _ordered(frame["stage"], [*notes.get("stages", ()), *STAGES]),
+        "stage": stages_of(frame, notes),
         "seed": seeds or sorted(set(frame["seed"].tolist())),
         "mixture": mixtures
         or _ordered(frame["mixture"], [m.name for m in known.mixtures] if known else ()),
@@ -91,6 +90,15 @@ def read_measures(
     grid.attrs = {"source": path.name, "suite": known.name if known else ""}
     _warn_missing(grid, path)
     return grid
+
+
+def stages_of(frame: pd.DataFrame, notes: Mapping[str, Any]) -> list[str]:
+    """Return the stages of a table, earliest first.
+
+    Their order is that of the notes; without one, pretrain and sft come first, and the others as
+    the table has them.
+    """
+    return _ordered(frame["stage"], [*notes.get("stages", ()), *STAGES])
 
 
 def missing(grid: xr.Dataset) -> pd.DataFrame:
@@ -138,9 +146,7 @@ def _suite_of(frame: pd.DataFrame, suite: Suite | Path | str | None, path: Path)
     names = list(dict.fromkeys(frame["suite"]))
     if len(names) > 1:
         raise BadInput(f"{path}: column suite holds {', '.join(names)}; keep the rows of one suite")
-    # A name out of a table is no way to a file elsewhere.
-    known = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", names[0])
-    return load_suite(names[0]) if known and suite_path(names[0]).is_file() else None
+    return load_suite(names[0]) if known_suite(names[0]) else None
 
 
 def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) -> pd.DataFrame:

@@ -142,6 +142,23 @@ def read_items(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
     return _conform(table, str(path)).to_pandas(), metadata
 
 
+def items_files(folder: Path | str, **run: Any) -> list[Path]:
+    """Return the items tables of a folder whose runs are as given, such as `scale="S"`.
+
+    An empty list where there is no such folder; a file that is no items table is passed over.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("*.parquet")) if folder else []:
+        try:
+            packed = (pq.read_schema(path).metadata or {}).get(_METADATA, b"{}")
+            metadata = json.loads(packed)
+        except (pa.ArrowException, OSError, ValueError):
+            continue
+        if run.items() <= metadata.items():
+            found.append(path)
+    return found
+
+
 def _conform(data: pd.DataFrame | pa.Table, where: str) -> pa.Table:
     """Return a table of exactly the schema, checked cell by cell."""
     names = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
