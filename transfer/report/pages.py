@@ -77,7 +77,16 @@ def choose_scripts(
     context["script_files"][:] = kept
 
 
+def mend_roles(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Call the entries of a bibliography the items of their list, which docutils does not."""
+    if "citation-list" in context.get("body", ""):
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the page hook with Sphinx."""
     app.connect("html-page-context", choose_scripts, priority=LAST)
+    app.connect("html-page-context", mend_roles, priority=LAST)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
