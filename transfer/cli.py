@@ -175,6 +175,9 @@ def report(
         typer.Option("--parameter", "-p", help="name=value for the notebooks; repeat the option."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Notebooks executed at a time.", min=1)] = 2,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print it as report.pdf (needs Chromium).")
+    ] = False,
 ) -> None:
     """Execute the notebooks on a measures table and build the book.
 
@@ -182,7 +185,13 @@ def report(
     """
     from transfer.report import report as build_report
 
-    build_report(measures=measures, out=out, parameters=_assignments(parameter or []), jobs=jobs)
+    build_report(
+        measures=measures,
+        out=out,
+        parameters=_assignments(parameter or []),
+        jobs=jobs,
+        pdf=pdf,
+    )
 
 
 @suite_app.command("prepare")

@@ -8,11 +8,13 @@ another host, and every script is a classic one, so that pages also work when op
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from transfer.charts.renderer import MIME_TYPE, describe, svg
+from transfer.report.reuse import figure_csv
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -44,13 +46,22 @@ def chart_html(spec: dict[str, Any]) -> str:
     picture = base64.b64encode(svg(spec).encode("utf-8")).decode("ascii")
     words = html.escape(describe(spec), quote=True)
     # "</" would end the script element, wherever it stands.
+    table = figure_csv(spec)
+    data = ""
+    if table:
+        packed = base64.b64encode(table.encode("utf-8")).decode("ascii")
+        name = f"figure-{hashlib.sha256(table.encode()).hexdigest()[:6]}.csv"
+        data = (
+            f'<a class="chart-data" download="{name}" href="data:text/csv;base64,{packed}">'
+            "Data of this figure (CSV)</a>"
+        )
     content = json.dumps(spec, ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")
     return (
         '<div class="chart">'
         f'<img class="chart-still" alt="{words}" src="data:image/svg+xml;base64,{picture}">'
         '<div class="chart-live" hidden></div>'
         f'<script type="application/json">{content}</script>'
-        "</div>"
+        f"{data}</div>"
     )
 
 
