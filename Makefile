@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-slow clean
+.PHONY: help setup book pdf test test-slow clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -27,6 +27,9 @@ $(READY): requirements.lock pyproject.toml
 
 book: $(READY) ## execute the notebooks and build the book
 	@$(BIN)/transfer report --out $(OUT) --jobs $(JOBS)
+
+pdf: $(READY) ## the same, and print the book as build/report.pdf (needs Chromium)
+	@$(BIN)/transfer report --out $(OUT) --jobs $(JOBS) --pdf
 
 test: book ## lint, format, types, tests and the built book in a browser
 	$(BIN)/ruff check .

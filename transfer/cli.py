@@ -239,6 +239,9 @@ def report(
         str | None, typer.Option(help="The later stage to compare.  [default: the last]")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Notebooks executed at a time.", min=1)] = 2,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print it as report.pdf (needs Chromium).")
+    ] = False,
 ) -> None:
     """Execute the notebooks on a measures table and build the book.
 
@@ -253,6 +256,7 @@ def report(
         jobs=jobs,
         before=before,
         after=after,
+        pdf=pdf,
     )
 
 

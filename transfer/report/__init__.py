@@ -23,6 +23,7 @@ def report(
     jobs: int = 2,
     before: str | None = None,
     after: str | None = None,
+    pdf: bool = False,
 ) -> Path:
     """Execute every notebook and build the book; return the first page of the site.
 
@@ -41,6 +42,8 @@ def report(
     before, after : str, optional
         The stages to compare where the table has others than `pretrain` and `sft`; its first and
         its last where not given.
+    pdf : bool
+        Also print the book as `out/report.pdf`, which needs a Chromium.
 
     Raises
     ------
@@ -75,5 +78,10 @@ def report(
         executed = execute(notebooks, given, out / "notebooks", jobs=jobs, steps=steps)
     with steps.step("site"):
         index = build(repository() / "book", executed, out, steps=steps, announcement=announcement)
+    if pdf:
+        from transfer.report.printing import print_book
+
+        with steps.step("pdf"):
+            steps.note(f"printed {print_book(out, steps)}")
     steps.note(f"open {index}")
     return index
