@@ -85,6 +85,10 @@ class Encoder:
                 encoded.append(Encoded((self.prefix,), tuple(ids[ids[:1] == [self.prefix] :])))
         return encoded
 
+    def forget(self) -> None:
+        """Forget the parts that were tokenised."""
+        self._parts.clear()
+
     def text(self, text: str) -> list[int]:
         """Return the token ids of one text, as the beginning of a document."""
         return self._whole_ids([(text, "")])[text, ""]

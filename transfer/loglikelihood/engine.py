@@ -44,10 +44,15 @@ class Scores(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tokens that the requests hold, tokens that were run, and requests that were shortened."""
+    """What a call took.
+
+    `asked` are the tokens that one forward pass a request would run, `run` those that were run,
+    `predicted` the places where the head was run, `truncated` the requests that were shortened.
+    """
 
     asked: int = 0
     run: int = 0
+    predicted: int = 0
     truncated: int = 0
 
 
@@ -124,7 +129,10 @@ class Engine:
         for pack in packs(asked.roots, self.pack_tokens):
             places, reads = pack.reads()
             found, best = self._read(pack, places, reads[:, 2], attention)
-            self.usage = self.usage._replace(run=self.usage.run + pack.size)
+            self.usage = self.usage._replace(
+                run=self.usage.run + pack.size,
+                predicted=self.usage.predicted + len(np.unique(places)),
+            )
             if not len(places):
                 continue
             np.add.at(values, reads[:, 0], found)
