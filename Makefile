@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf test test-slow clean
+.PHONY: help setup book pdf test test-slow bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -39,6 +39,9 @@ test: book ## lint, format, types, tests and the built book in a browser
 
 test-slow: $(READY) ## the tests that take more than ten seconds each
 	$(BIN)/pytest -m slow
+
+bench: $(READY) ## time scoring beside lm-evaluation-harness (20 minutes)
+	@$(BIN)/python tests/benchmarks
 
 clean: ## remove what was built, but not the environment
 	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
