@@ -70,26 +70,56 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 @app.command()
 @_user_errors
 def score(
-    checkpoint: Annotated[Path, typer.Argument(help="A folder in Hugging Face format.")],
-    out: Annotated[Path, typer.Option(help="The items table to write (.parquet).")],
+    out: Annotated[
+        Path, typer.Option(help="The items table to write (.parquet); with --task, a folder.")
+    ],
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders in Hugging Face format, or hub ids such as org/model@step10."),
+    ] = None,
     suite: Annotated[str, typer.Option(help="The suite whose benchmarks are run.")] = "mini",
     benchmark: Annotated[
         list[str] | None, typer.Option(help="Only these benchmarks; repeat the option.")
     ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="A task of lm-evaluation-harness instead; repeat the option."),
+    ] = None,
+    include: Annotated[
+        Path | None, typer.Option(help="A folder with task files of your own.")
+    ] = None,
+    shots: Annotated[int | None, typer.Option(help="Examples before each item.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Items of each task.")] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Score the runs of this file (with --task), then import the results."),
+    ] = None,
     chat: Annotated[
-        bool, typer.Option(help="Put the context into the chat template, as for SFT models.")
+        bool, typer.Option("--chat", help="Use the chat template, as for SFT models.")
     ] = False,
-    force: Annotated[bool, typer.Option(help="Overwrite a table that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
-    """Score a checkpoint: option log-likelihoods of every item, in nats.
+    """Score checkpoints: option log-likelihoods of every item, in nats.
 
     Example: `transfer score data/mini/checkpoints/V1P0-S-s0-sft --chat --out items.parquet`
+
+    Example: `transfer score --mapping runs.csv --task arc_easy --task sciq --out mine`
     """
+    if task:
+        from transfer.tasks import Conditions, score_tasks
+
+        conditions = Conditions(task, include, shots, limit)
+        score_tasks(checkpoint or [], out, conditions, mapping, chat, force, console)
+        return
+    from transfer.hub import checkpoint_folder
     from transfer.scoring import score_to_table
 
+    if not checkpoint or len(checkpoint) > 1 or mapping is not None:
+        raise BadInput("give one checkpoint; several, or --mapping, go with --task")
     if out.exists() and not force:
         raise BadInput(f"{out} is there already; give another --out, or --force to overwrite it")
-    rows = score_to_table(checkpoint, out, load_suite(suite), benchmarks=benchmark, chat=chat)
+    folder = checkpoint_folder(checkpoint[0])
+    rows = score_to_table(folder, out, load_suite(suite), benchmarks=benchmark, chat=chat)
     console.print(f"wrote {out}: {rows} items")
 
 
@@ -187,6 +217,10 @@ def import_(
         list[str] | None,
         typer.Option("--set", help="What the pattern does not name, such as seed=0; repeat it."),
     ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(help="Stages from earliest to latest, as base,chat, if not pretrain,sft."),
+    ] = None,
     suite: Annotated[
         str | None,
         typer.Option(help="Name of the study; a suite's name or file gives its categories too."),
@@ -208,7 +242,8 @@ def import_(
     """Turn results of lm-evaluation-harness or OLMES, or a table, into items and measures.
 
     Example: `transfer import results --pattern '(?P<mixture>.+)-(?P<stage>base|chat)'
-    --set scale=1B --set seed=0 --out mine`, then `transfer report --measures mine/measures.parquet`
+    --set scale=1B --set seed=0 --stages base,chat --out mine`, then
+    `transfer report --measures mine/measures.parquet`
     """
     from transfer.importers import command
 
@@ -217,7 +252,11 @@ def import_(
         out,
         mapping,
         suite,
-        {"pattern": pattern, "set": _assignments(set_ or [], "--set", "seed=0")},
+        {
+            "pattern": pattern,
+            "set": _assignments(set_ or [], "--set", "seed=0"),
+            "stages": tuple(name.strip() for name in (stages or "").split(",") if name.strip()),
+        },
         command.Switches(subtasks, latest, partial, dry_run, force),
         console,
     )

@@ -59,6 +59,7 @@ class NamedRun(_Strict):
     scale: Name
     seed: int = Field(ge=0, lt=2**31)
     stage: Name
+    chat: bool = Field(default=False, description="scored with the chat template")
 
 
 class NamedBenchmark(_Strict):

@@ -14,7 +14,7 @@ from transfer.importers.finding import Found
 from transfer.importers.known import BENCHMARKS, UNNAMED
 from transfer.importers.mapping import MappingFile
 from transfer.importers.naming import Naming, RunKey
-from transfer.suite import Suite
+from transfer.suite import STAGES, Suite
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,24 @@ class Plan:
 
     @property
     def stages(self) -> list[str]:
-        """The stages in order: that of the mapping, or pretrain and sft first, then as found."""
-        there = list(dict.fromkeys(run.stage for run in self.runs))
-        order = self.mapping.stages or ("pretrain", "sft")
-        first = [stage for stage in order if stage in there]
-        return [*first, *(stage for stage in there if stage not in first)]
+        """The stages in order; see `ordered_stages`."""
+        return self.ordered_stages([run.stage for run in self.runs])
+
+    def ordered_stages(self, found: Iterable[str]) -> list[str]:
+        """Return stages in the mapping's order; pretrain before sft needs none.
+
+        What the order is of other stages is not guessed: it is listed as unmatched.
+        """
+        there = list(dict.fromkeys(found))
+        order = self.mapping.stages or STAGES
+        unknown = [stage for stage in there if stage not in order]
+        if unknown and len(there) > 1:
+            self.unmatched.append(
+                f"nothing says in which order the stages {_listed(there)} come; give "
+                "--stages EARLIEST,...,LAST, or stages in the mapping file"
+            )
+            self.unmatched[:] = dict.fromkeys(self.unmatched)
+        return [*(stage for stage in order if stage in there), *unknown]
 
     def category(self, benchmark: str) -> str:
         """Return the category of a benchmark: the mapping's, the suite's, or the paper's."""
@@ -137,6 +150,7 @@ def plan(
         once = _once(run, entries, latest, made)
         made.cells += _cells(run, once, mapping, subtasks, made)
     _compare(made)
+    made.ordered_stages(run.stage for run in made.runs)
     return made
 
 

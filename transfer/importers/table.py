@@ -64,6 +64,8 @@ def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[p
                 f"no category for {', '.join(map(shown, unnamed[:5]))}: put into {UNNAMED!r}; name "
                 "one under benchmarks in the mapping file"
             )
+    if "stage" in frame:
+        made.ordered_stages(str(stage).strip() for stage in frame["stage"])
     known = [name for name in MEASURES.names if name in frame]
     if others := [name for name in frame.columns if name not in (*known, "run")]:
         made.notes.append(f"{path}: columns not used: {', '.join(map(shown, others[:12]))}")

@@ -68,9 +68,7 @@ def write_table(
     """Write the rows of a plain table as `out/measures.parquet`."""
     _refuse_old(out, force)
     frame = frame.assign(suite=suite) if "suite" not in frame else frame
-    stages = [str(stage).strip() for stage in dict.fromkeys(frame["stage"])]
-    order = [*(plan.mapping.stages or ("pretrain", "sft")), *stages]
-    stages = [stage for stage in dict.fromkeys(order) if stage in stages]
+    stages = plan.ordered_stages(frame["stage"])
     write_measures(out / "measures.parquet", arranged(frame, stages), notes(plan, frame, stages))
 
 

@@ -95,10 +95,11 @@ def read_measures(
 def stages_of(frame: pd.DataFrame, notes: Mapping[str, Any]) -> list[str]:
     """Return the stages of a table, earliest first.
 
-    Their order is that of the notes; without one, pretrain and sft come first, and the others as
-    the table has them.
+    Their order is that of the notes; without one, pretrain before sft where there are no others,
+    and else as the table has them.
     """
-    return _ordered(frame["stage"], [*notes.get("stages", ()), *STAGES])
+    usual = STAGES if set(frame["stage"]) <= set(STAGES) else ()
+    return _ordered(frame["stage"], notes.get("stages") or usual)
 
 
 def missing(grid: xr.Dataset) -> pd.DataFrame:
