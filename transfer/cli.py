@@ -70,8 +70,11 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 @app.command()
 @_user_errors
 def score(
-    checkpoint: Annotated[Path, typer.Argument(help="A folder in Hugging Face format.")],
-    out: Annotated[Path, typer.Option(help="The items table to write (.parquet).")],
+    checkpoints: Annotated[list[Path], typer.Argument(help="Folders in Hugging Face format.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="The items table to write (.parquet), or a folder for several."),
+    ],
     suite: Annotated[str, typer.Option(help="The suite whose benchmarks are run.")] = "mini",
     benchmark: Annotated[
         list[str] | None, typer.Option(help="Only these benchmarks; repeat the option.")
@@ -79,18 +82,41 @@ def score(
     chat: Annotated[
         bool, typer.Option(help="Put the context into the chat template, as for SFT models.")
     ] = False,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    pickles: Annotated[
+        bool, typer.Option(help="Open weights that are a pickle. A pickle can run code.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Overwrite a table that is there.")] = False,
 ) -> None:
-    """Score a checkpoint: option log-likelihoods of every item, in nats.
+    """Score checkpoints: option log-likelihoods of every item, in nats.
+
+    A killed run goes on where it was when the same command is given again.
 
     Example: `transfer score data/mini/checkpoints/V1P0-S-s0-sft --chat --out items.parquet`
     """
-    from transfer.scoring import score_to_table
+    from transfer.scoring import score_to_tables
 
-    if out.exists() and not force:
-        raise BadInput(f"{out} is there already; give another --out, or --force to overwrite it")
-    rows = score_to_table(checkpoint, out, load_suite(suite), benchmarks=benchmark, chat=chat)
-    console.print(f"wrote {out}: {rows} items")
+    single = out.suffix == ".parquet"
+    if single and len(checkpoints) > 1:
+        raise BadInput(f"{out}: one file for {len(checkpoints)} checkpoints; give a folder")
+    outs = {
+        folder: out if single else out / f"{folder.resolve().name}.parquet"
+        for folder in checkpoints
+    }
+    if len(set(outs.values())) < len(checkpoints):
+        raise BadInput("two checkpoints have the same name; score them into different folders")
+    for path in outs.values():
+        if path.exists() and not force:
+            raise BadInput(
+                f"{path} is there already; give another --out, or --force to overwrite it"
+            )
+    for done in score_to_tables(outs, load_suite(suite), benchmark, chat, dtype, pickles):
+        cut = f", {done.truncated} requests longer than the model reads" if done.truncated else ""
+        console.print(
+            f"wrote {done.out}: {done.items} items{cut} (build {done.build:.1f} s, tokenise "
+            f"{done.tokenise:.1f} s, forward {done.forward:.1f} s, write {done.write:.1f} s)",
+            soft_wrap=True,
+        )
 
 
 @app.command()
