@@ -71,9 +71,10 @@ def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 @_user_errors
 def score(
     out: Annotated[
-        Path, typer.Option(help="The items table to write (.parquet); with --task, a folder.")
+        Path,
+        typer.Option(help="The items table to write (.parquet), or a folder for several."),
     ],
-    checkpoint: Annotated[
+    checkpoints: Annotated[
         list[str] | None,
         typer.Argument(help="Folders in Hugging Face format, or hub ids such as org/model@step10."),
     ] = None,
@@ -88,18 +89,24 @@ def score(
     include: Annotated[
         Path | None, typer.Option(help="A folder with task files of your own.")
     ] = None,
-    shots: Annotated[int | None, typer.Option(help="Examples before each item.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Items of each task.")] = None,
+    shots: Annotated[int | None, typer.Option(help="With --task: examples before an item.")] = None,
+    limit: Annotated[int | None, typer.Option(help="With --task: items of each task.")] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(help="Score the runs of this file (with --task), then import the results."),
+        typer.Option(help="With --task: score the runs of this file, then import the results."),
     ] = None,
     chat: Annotated[
-        bool, typer.Option("--chat", help="Use the chat template, as for SFT models.")
+        bool, typer.Option(help="Put the context into the chat template, as for SFT models.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    pickles: Annotated[
+        bool, typer.Option(help="Open weights that are a pickle. A pickle can run code.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite a table that is there.")] = False,
 ) -> None:
     """Score checkpoints: option log-likelihoods of every item, in nats.
+
+    A killed run goes on where it was when the same command is given again.
 
     Example: `transfer score data/mini/checkpoints/V1P0-S-s0-sft --chat --out items.parquet`
 
@@ -108,19 +115,38 @@ def score(
     if task:
         from transfer.tasks import Conditions, score_tasks
 
-        conditions = Conditions(task, include, shots, limit)
-        score_tasks(checkpoint or [], out, conditions, mapping, chat, force, console)
+        if pickles:
+            raise BadInput("--pickles does not go with --task; save the weights as safetensors")
+        conditions = Conditions(task, include, shots, limit, dtype)
+        score_tasks(checkpoints or [], out, conditions, mapping, chat, force, console)
         return
     from transfer.hub import checkpoint_folder
-    from transfer.scoring import score_to_table
+    from transfer.scoring import score_to_tables
 
-    if not checkpoint or len(checkpoint) > 1 or mapping is not None:
-        raise BadInput("give one checkpoint; several, or --mapping, go with --task")
-    if out.exists() and not force:
-        raise BadInput(f"{out} is there already; give another --out, or --force to overwrite it")
-    folder = checkpoint_folder(checkpoint[0])
-    rows = score_to_table(folder, out, load_suite(suite), benchmarks=benchmark, chat=chat)
-    console.print(f"wrote {out}: {rows} items")
+    if not checkpoints or mapping is not None:
+        raise BadInput("give checkpoints; --mapping goes with --task")
+    single = out.suffix == ".parquet"
+    if single and len(checkpoints) > 1:
+        raise BadInput(f"{out}: one file for {len(checkpoints)} checkpoints; give a folder")
+    outs = {}
+    for name in checkpoints:
+        folder = checkpoint_folder(name)
+        called = folder.resolve().name if Path(name).is_dir() else name.replace("/", "__")
+        outs[folder] = out if single else out / f"{called}.parquet"
+    if len(set(outs.values())) < len(checkpoints):
+        raise BadInput("two checkpoints have the same name; score them into different folders")
+    for path in outs.values():
+        if path.exists() and not force:
+            raise BadInput(
+                f"{path} is there already; give another --out, or --force to overwrite it"
+            )
+    for done in score_to_tables(outs, load_suite(suite), benchmark, chat, dtype, pickles):
+        cut = f", {done.truncated} requests longer than the model reads" if done.truncated else ""
+        console.print(
+            f"wrote {done.out}: {done.items} items{cut} (build {done.build:.1f} s, tokenise "
+            f"{done.tokenise:.1f} s, forward {done.forward:.1f} s, write {done.write:.1f} s)",
+            soft_wrap=True,
+        )
 
 
 @app.command()

@@ -33,13 +33,13 @@ class Scores(NamedTuple):
 
     Attributes
     ----------
-    values : array of float64, (request)
-        Log-likelihood of the continuation, in nats, summed over its tokens.
+    loglikelihood : array of float64, (request)
+        Of the continuation, in nats, summed over its tokens.
     greedy : array of bool, (request)
         Whether every token of it is the most likely one.
     """
 
-    values: np.ndarray
+    loglikelihood: np.ndarray
     greedy: np.ndarray
 
 
@@ -70,13 +70,14 @@ class Engine:
         `plain`: every distinct request by itself. None chooses, and tries the choice out on a few
         made-up requests.
     pack_tokens
-        Tokens in one forward pass. It is halved when memory runs out.
+        Tokens in one forward pass; `PACK_TOKENS` when None. It is halved when memory runs out.
     """
 
     def __init__(
-        self, model: Any, longest: int, way: str | None = None, pack_tokens: int = PACK_TOKENS
+        self, model: Any, longest: int, way: str | None = None, pack_tokens: int | None = None
     ) -> None:
-        self.model, self.longest, self.way, self.pack_tokens = model, longest, way, pack_tokens
+        self.model, self.longest, self.way = model, longest, way
+        self.pack_tokens = pack_tokens or PACK_TOKENS
         self.usage = Usage()
         kind = self.model.device.type
         self._logit_bytes = LOGIT_BYTES.get(kind, LOGIT_BYTES["other"])
@@ -216,12 +217,12 @@ class Engine:
         requests = _made_up(self._vocabulary, self.longest)
         tolerance = TOLERANCE.get(self.model.dtype, 0.2)
         self.way, self._whole_head = "plain", True
-        own = self(requests).values
+        own = self(requests).loglikelihood
         why = ""
         for way in ("blocks" if self.model.device.type == "cpu" else "sdpa", "plain"):
             self.way, self._whole_head = way, False
             try:
-                gap = float(np.abs(self(requests).values - own).max())
+                gap = float(np.abs(self(requests).loglikelihood - own).max())
             except Exception as error:  # whatever the model raises, its own forward pass is left
                 gap, said = np.inf, (str(error).splitlines() or [""])[0]
                 why = why or f"{type(error).__name__}: {said}"
