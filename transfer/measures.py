@@ -289,7 +289,9 @@ def measure_runs(
 
 def _with_run(rows: pd.DataFrame, metadata: Mapping, suite: Suite) -> pd.DataFrame:
     run = {key: metadata[key] for key in ("suite", "mixture", "scale", "seed", "stage")}
-    categories = [suite.benchmark(name).category for name in rows["benchmark"]]
+    # Items that were imported say it themselves.
+    said = metadata.get("categories") or {}
+    categories = [said.get(name) or suite.benchmark(name).category for name in rows["benchmark"]]
     return rows.assign(**run, category=categories)
 
 

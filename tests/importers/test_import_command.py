@@ -72,6 +72,20 @@ def test_categories_and_defaults_come_from_a_suite(tmp_path, mapping):
     assert set(table["suite"]) == {"mini"}
 
 
+def test_imported_items_can_be_measured_again(tmp_path, mapping):
+    out = tmp_path / "out"
+    assert called(COMMITTED, "--mapping", mapping, "--out", out).exit_code == 0
+    again = tmp_path / "again.parquet"
+    result = CliRunner().invoke(app, ["measure", str(out / "items"), "--out", str(again)])
+    assert result.exit_code == 0, result.output
+    first, second = (read_measures_table(path) for path in (out / "measures.parquet", again))
+    keys = ["mixture", "stage", "benchmark", "normalization"]
+    joined = first.merge(second, on=keys, suffixes=("", "_again"))
+    assert len(joined) == len(second)
+    assert (joined["nll"] == joined["nll_again"]).all()
+    assert (joined["category"] == joined["category_again"]).all()
+
+
 def rows():
     return pd.DataFrame(
         {
