@@ -201,7 +201,7 @@ def summarize(scores: np.ndarray, gold: np.ndarray) -> dict[str, float]:
 def benchmark_scores(items: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the score matrices of one benchmark's items, by normalization.
 
-    `unconditional` is there only if every item was scored so.
+    `token` and `unconditional` are there only if every item has what they need.
     """
     raw = {
         name: padded(items[name])
@@ -209,7 +209,8 @@ def benchmark_scores(items: pd.DataFrame) -> dict[str, np.ndarray]:
         if name in items and items[name].notna().all()
     }
     ll = raw.pop("loglikelihood")
-    kinds = [kind for kind in NORMALIZATIONS if kind != "unconditional" or kind in raw]
+    needs = {"token": "n_tokens", "byte": "n_bytes", "unconditional": "unconditional"}
+    kinds = [kind for kind in NORMALIZATIONS if needs.get(kind, kind) in {"sum", *raw}]
     return {kind: normalize(ll, kind, **raw) for kind in kinds}
 
 
@@ -288,7 +289,9 @@ def measure_runs(
 
 def _with_run(rows: pd.DataFrame, metadata: Mapping, suite: Suite) -> pd.DataFrame:
     run = {key: metadata[key] for key in ("suite", "mixture", "scale", "seed", "stage")}
-    categories = [suite.benchmark(name).category for name in rows["benchmark"]]
+    # Items that were imported say it themselves.
+    said = metadata.get("categories") or {}
+    categories = [said.get(name) or suite.benchmark(name).category for name in rows["benchmark"]]
     return rows.assign(**run, category=categories)
 
 
