@@ -234,7 +234,7 @@ def test_questions_are_put_in_chat_after_sft_and_the_table_says_so(space):
 
 
 def test_a_run_that_stops_goes_on_where_it_was(space, monkeypatch):
-    monkeypatch.setattr(engines, "PACK_TOKENS", 60)
+    monkeypatch.setitem(engines.PACK_TOKENS, "cpu", 60)
     expected, _ = read_items(scoring.score_run(space.suite, space.run, space.workspace))
     out = space.workspace.items(space.run)
     out.unlink()
@@ -276,7 +276,7 @@ def test_a_killed_process_loses_nothing_but_its_last_batch(space, tmp_path):
         "from transfer.scoring.journal import Journal\n"
         "from transfer.suite import Run\n"
         "from transfer.workspace import Workspace\n"
-        "engine.PACK_TOKENS = 60\n"
+        "engine.PACK_TOKENS['cpu'] = 60\n"
         "write, seen = Journal.write, [0]\n"
         "def dies(*given):\n"
         "    write(*given)\n"
