@@ -238,6 +238,16 @@ def verdicts(card: pd.DataFrame) -> str:
     return f"{count} claims are held against {len(card)} quantities: {names(said)}."
 
 
+def claims_in_short(card: pd.DataFrame) -> pd.DataFrame:
+    """Return one line a claim: `claim, statement, verdict`, the verdicts of its rows counted."""
+    lines = []
+    for (claim, statement), rows in card.groupby(["claim", "statement"], sort=False):
+        counts = rows["verdict"].value_counts(sort=False)
+        said = [name if len(rows) == 1 else f"{name} ({n})" for name, n in counts.items()]
+        lines.append({"claim": claim, "the paper says": statement, "here": ", ".join(said)})
+    return pd.DataFrame(lines)
+
+
 class Table:
     """A table as a page shows it: numbers to two places, a dash where one is absent, no index."""
 
