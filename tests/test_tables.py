@@ -448,6 +448,17 @@ def test_stages_of_any_name_keep_their_order(rows, tmp_path):
     assert as_found == ["mid", "base", "dpo"]
 
 
+@pytest.mark.parametrize(
+    "notes", [b"{", b"[]", b'{"stages": 3}', b'{"normalization": {"x": "char"}}', b'{"scales": []}']
+)
+def test_notes_that_nobody_wrote_are_refused(rows, tmp_path, notes):
+    path = tmp_path / "measures.parquet"
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata({b"transfer": notes}), path)
+    with pytest.raises(BadInput, match="its `transfer` metadata is not what"):
+        read_measures(path)
+
+
 def test_a_measure_without_any_value_is_not_in_the_grid(rows, tmp_path):
     table = rows[rows["normalization"] == "sum"].drop(columns=["suite", "normalization"])
     path = tmp_path / "measures.csv"

@@ -96,7 +96,10 @@ def run(
             f"{len(made.unmatched)} results have no place (listed above); mend the mapping, or "
             "give --partial to import the rest"
         )
+    said = len(made.notes)
     finish(plan=made, out=out, suite=name, force=switches.force)
+    for line in dict.fromkeys(made.notes[said:]):
+        console.print(f"  {_printable(line)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"wrote {out}: {what}", markup=False, highlight=False, soft_wrap=True)
 
 

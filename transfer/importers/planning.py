@@ -11,7 +11,7 @@ from transfer.errors import BadInput
 from transfer.importers.documents import shown
 from transfer.importers.evaluation import Evaluation, share
 from transfer.importers.finding import Found
-from transfer.importers.known import BENCHMARKS, UNNAMED
+from transfer.importers.known import BENCHMARKS, UNNAMED, Known
 from transfer.importers.mapping import MappingFile
 from transfer.importers.naming import Naming, RunKey
 from transfer.suite import STAGES, Suite
@@ -67,42 +67,35 @@ class Plan:
 
     @property
     def stages(self) -> list[str]:
-        """The stages in order; see `ordered_stages`."""
-        return self.ordered_stages([run.stage for run in self.runs])
+        """The stages in order; see `ordered`."""
+        return self.ordered(run.stage for run in self.runs)
 
-    def ordered_stages(self, found: Iterable[str]) -> list[str]:
-        """Return stages in the mapping's order; pretrain before sft needs none.
-
-        What the order is of other stages is not guessed: it is listed as unmatched.
-        """
-        there = list(dict.fromkeys(found))
+    def ordered(self, stages: Iterable[str]) -> list[str]:
+        """Return stages in the mapping's order, pretrain before sft where it has none."""
+        there = list(dict.fromkeys(stages))
         order = self.mapping.stages or STAGES
-        unknown = [stage for stage in there if stage not in order]
-        if unknown and len(there) > 1:
+        first = [stage for stage in order if stage in there]
+        return [*first, *(stage for stage in there if stage not in first)]
+
+    def check_order(self, stages: Iterable[str]) -> None:
+        """List stages as unmatched where nothing says in which order they come."""
+        there = list(dict.fromkeys(stages))
+        if len(there) > 1 and not set(there) <= set(self.mapping.stages or STAGES):
             self.unmatched.append(
                 f"nothing says in which order the stages {_listed(there)} come; give "
                 "--stages EARLIEST,...,LAST, or stages in the mapping file"
             )
-            self.unmatched[:] = dict.fromkeys(self.unmatched)
-        return [*(stage for stage in order if stage in there), *unknown]
 
-    def category(self, benchmark: str) -> str:
-        """Return the category of a benchmark: the mapping's, the suite's, or the paper's."""
+    def known(self, benchmark: str) -> Known:
+        """Return category and default normalization: the mapping's, the suite's, the paper's."""
+        usual = BENCHMARKS.get(benchmark, Known(UNNAMED, "sum"))
+        for entry in self.suite.benchmarks if self.suite else ():
+            if entry.name == benchmark:
+                usual = Known(entry.category, entry.normalization)
         named = self.mapping.benchmarks.get(benchmark)
-        if named is not None and named.category:
-            return named.category
-        if self.suite and benchmark in {entry.name for entry in self.suite.benchmarks}:
-            return self.suite.benchmark(benchmark).category
-        return BENCHMARKS[benchmark].category if benchmark in BENCHMARKS else UNNAMED
-
-    def normalization(self, benchmark: str) -> str:
-        """Return the normalization that a benchmark is compared by unless another is asked for."""
-        named = self.mapping.benchmarks.get(benchmark)
-        if named is not None and named.normalization:
-            return named.normalization
-        if self.suite and benchmark in {entry.name for entry in self.suite.benchmarks}:
-            return self.suite.benchmark(benchmark).normalization
-        return BENCHMARKS[benchmark].normalization if benchmark in BENCHMARKS else "sum"
+        if named is None:
+            return usual
+        return Known(named.category or usual.category, named.normalization or usual.normalization)
 
 
 def plan(
@@ -150,7 +143,7 @@ def plan(
         once = _once(run, entries, latest, made)
         made.cells += _cells(run, once, mapping, subtasks, made)
     _compare(made)
-    made.ordered_stages(run.stage for run in made.runs)
+    made.check_order(run.stage for run in made.runs)
     return made
 
 
@@ -270,7 +263,7 @@ def _compare(made: Plan) -> None:
     by_name: dict[str, list[Cell]] = {}
     for cell in made.cells:
         by_name.setdefault(cell.benchmark, []).append(cell)
-    if unnamed := [name for name in by_name if made.category(name) == UNNAMED]:
+    if unnamed := [name for name in by_name if made.known(name).category == UNNAMED]:
         made.notes.append(
             f"no category for {_listed(unnamed)}: put into {UNNAMED!r}; name one under benchmarks "
             "in the mapping file"

@@ -58,14 +58,14 @@ def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[p
             for value in frame[name].unique():
                 checked_name(value, name, str(path))
     if "benchmark" in frame and "category" not in frame:
-        frame["category"] = [made.category(str(name).strip()) for name in frame["benchmark"]]
+        frame["category"] = [made.known(str(name).strip()).category for name in frame["benchmark"]]
         if unnamed := frame.loc[frame["category"] == UNNAMED, "benchmark"].unique().tolist():
             made.notes.append(
                 f"no category for {', '.join(map(shown, unnamed[:5]))}: put into {UNNAMED!r}; name "
                 "one under benchmarks in the mapping file"
             )
     if "stage" in frame:
-        made.ordered_stages(str(stage).strip() for stage in frame["stage"])
+        made.check_order(str(stage).strip() for stage in frame["stage"])
     known = [name for name in MEASURES.names if name in frame]
     if others := [name for name in frame.columns if name not in (*known, "run")]:
         made.notes.append(f"{path}: columns not used: {', '.join(map(shown, others[:12]))}")

@@ -68,7 +68,7 @@ def write_table(
     """Write the rows of a plain table as `out/measures.parquet`."""
     _refuse_old(out, force)
     frame = frame.assign(suite=suite) if "suite" not in frame else frame
-    stages = plan.ordered_stages(frame["stage"])
+    stages = plan.ordered(frame["stage"])
     write_measures(out / "measures.parquet", arranged(frame, stages), notes(plan, frame, stages))
 
 
@@ -85,12 +85,10 @@ def notes(plan: Plan, frame: pd.DataFrame, stages: Sequence[str] | None = None) 
     said: dict[str, Any] = {"stages": list(stages or plan.stages)}
     if "normalization" in frame:
         there = frame.groupby("benchmark", sort=False)["normalization"].agg(list)
-        said["normalization"] = {
-            str(name): plan.normalization(str(name))
-            if plan.normalization(str(name)) in kinds
-            else kinds[0]
-            for name, kinds in there.items()
-        }
+        said["normalization"] = {}
+        for name, kinds in there.items():
+            usual = plan.known(str(name)).normalization
+            said["normalization"][str(name)] = usual if usual in kinds else kinds[0]
     for section in ("mixtures", "scales"):
         entries = getattr(plan.mapping, section)
         if entries:
@@ -128,7 +126,7 @@ def _write_run(
         said = dict(cell.accuracies)
         about: dict[str, Any] = {
             "benchmark": cell.benchmark,
-            "category": plan.category(cell.benchmark),
+            "category": plan.known(cell.benchmark).category,
         }
         named = plan.mapping.benchmarks.get(cell.benchmark)
         if items is not None:
@@ -138,6 +136,11 @@ def _write_run(
             rows.append(measured.assign(**key, **about))
             about["n_items"], about["chance"] = len(items), measured["chance"].iloc[0]
         else:
+            if cell.has_items:
+                plan.notes.append(
+                    f"{cell.benchmark} of {run}: its accuracy is a mean over its tasks, not "
+                    "over their items; taken without items"
+                )
             about["n_items"] = cell.n_items
             about["chance"] = named.chance if named else None
         # A measure that only the tool's own file gives, such as one by another length.
@@ -148,7 +151,7 @@ def _write_run(
         metadata = {
             **key,
             "step": None,
-            "categories": {cell.benchmark: plan.category(cell.benchmark) for cell in cells},
+            "categories": {cell.benchmark: plan.known(cell.benchmark).category for cell in cells},
             "imported_from": sorted({e.source.name for c in cells for e in c.evaluations}),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ValidationError
 
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.suite import NORMALIZATIONS
+from transfer.suite import NORMALIZATIONS, Normalization
 from transfer.tables.refusal import (
     LARGEST,
     at,
@@ -55,6 +56,17 @@ METRICS = MEASURES.names[MEASURES.names.index("accuracy") :]
 """The measures proper: accuracy, confidence, gold_probability, nll, brier, ece, aurc, auroc."""
 
 _NOTES = b"transfer"
+
+
+class _Notes(BaseModel):
+    """What `read_notes` returns."""
+
+    stages: list[str] = []
+    normalization: dict[str, Normalization] = {}
+    mixtures: dict[str, dict[str, float | str]] = {}
+    scales: dict[str, dict[str, float]] = {}
+
+
 _UPPER = {"nll": np.inf, "brier": 2.0}
 _WORDS = {"normalization": NORMALIZATIONS}
 
@@ -108,12 +120,11 @@ def read_notes(path: Path | str) -> dict[str, Any]:
         return {}
     said = (read_parquet(path).schema.metadata or {}).get(_NOTES)
     try:
-        notes = json.loads(said) if said else {}
-    except ValueError:
-        notes = None
-    if not isinstance(notes, dict):
-        raise BadInput(f"{path}: its `transfer` metadata is not JSON; write it again")
-    return notes
+        return _Notes.model_validate_json(said).model_dump(exclude_unset=True) if said else {}
+    except ValidationError:
+        raise BadInput(
+            f"{path}: its `transfer` metadata is not what `transfer import` writes; write it again"
+        ) from None
 
 
 def read_measures_table(path: Path | str) -> pd.DataFrame:
