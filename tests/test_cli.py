@@ -63,6 +63,17 @@ def test_score_does_not_overwrite(tmp_path):
     assert out.read_bytes() == b"kept"
 
 
+def test_score_writes_several_checkpoints_into_a_folder(tmp_path):
+    first, second = str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")
+    message = refused("score", first, second, "--out", str(tmp_path / "items.parquet"))
+    assert "one file for 2 checkpoints; give a folder" in message
+    assert "two checkpoints have the same name" in refused(
+        "score", first, second, "--out", str(tmp_path)
+    )
+    (tmp_path / "x.parquet").write_bytes(b"kept")
+    assert "x.parquet is there already" in refused("score", first, "--out", str(tmp_path))
+
+
 def test_report_parameter_without_a_value():
     assert "name=value" in refused("report", "-p", "method")
 

@@ -83,3 +83,16 @@ def test_names_reads_as_english():
     assert findings.names([]) == "none"
     assert findings.names(["a"]) == "a"
     assert findings.names(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_claim_has_one_line_with_its_verdicts_counted():
+    card = pd.DataFrame(
+        {
+            "claim": ["C1", "C1", "C1", "C2"],
+            "statement": ["first", "first", "first", "second"],
+            "verdict": ["undecided", "agrees", "undecided", "disagrees"],
+        }
+    )
+    short = findings.claims_in_short(card)
+    assert short["claim"].tolist() == ["C1", "C2"]
+    assert short["here"].tolist() == ["undecided (2), agrees (1)", "disagrees"]

@@ -58,12 +58,17 @@ def task_files(tmp_path_factory):
     return folder
 
 
-def run_cli(model, folder, task_files, out, *more):
-    command = [sys.executable, "-m", "transfer.harness"]
+ALONE = ("-m", "transfer.harness")
+TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *ALONE)
+
+
+def run_cli(model, folder, task_files, out, *more, start=ALONE):
+    command = [sys.executable, *start]
     command += ["--model", model, "--model_args", f"pretrained={folder},dtype=float32"]
     command += ["--device", "cpu", "--batch_size", "4", "--include_path", str(task_files)]
     command += ["--output_path", str(out), "--log_samples", *more]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    env = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
     (result,) = out.rglob("results_*.json")
     samples = {
@@ -100,6 +105,20 @@ def test_their_command_line_writes_the_same_files(folder, task_files, tmp_path):
                     atol=TOLERANCE,
                 )
                 assert "rolling" in task or a[0][1] == b[0][1]
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_results_of_one(folder, task_files, tmp_path):
+    names = ["--tasks", "made_choice,made_rolling"]
+    one, one_samples = run_cli("transfer", folder, task_files, tmp_path / "one", *names)
+    two, two_samples = run_cli(
+        "transfer", folder, task_files, tmp_path / "two", *names, start=TOGETHER
+    )
+    for task, expected in one["results"].items():
+        for name, value in expected.items():
+            if isinstance(value, float):
+                assert two["results"][task][name] == pytest.approx(value, rel=1e-6)
+        assert len(two_samples[f"samples_{task}"]) == len(one_samples[f"samples_{task}"]) == 12
 
 
 def requests_of(pairs):

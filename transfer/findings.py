@@ -8,6 +8,7 @@ the table are said as plainly as a strong one.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -236,6 +237,16 @@ def verdicts(card: pd.DataFrame) -> str:
     ]
     count = card["claim"].nunique()
     return f"{count} claims are held against {len(card)} quantities: {names(said)}."
+
+
+def claims_in_short(card: pd.DataFrame) -> pd.DataFrame:
+    """Return one line a claim: `claim, statement, verdict`, the verdicts of its rows counted."""
+    lines = []
+    for (claim, statement), rows in card.groupby(["claim", "statement"], sort=False):
+        counts = Counter(rows["verdict"])
+        said = [name if len(rows) == 1 else f"{name} ({n})" for name, n in counts.items()]
+        lines.append({"claim": claim, "the paper says": statement, "here": ", ".join(said)})
+    return pd.DataFrame(lines)
 
 
 class Table:

@@ -19,6 +19,7 @@ with `accelerate launch -m transfer.harness …` on several devices. What differ
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from functools import cached_property
@@ -32,6 +33,8 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from transfer.errors import BadInput
 from transfer.loglikelihood import Encoded, Encoder, Engine, Scores
+
+log = logging.getLogger(__name__)
 
 TokenRequest = tuple[Any, list[int], list[int]]
 
@@ -96,6 +99,8 @@ class TransferLM(HFLM):
                     f"{len(pair.continuation)} tokens, the model reads 1 to {self.max_length}"
                 )
         scores = self._scores(encoded)
+        if cut := self.engine.usage.truncated:
+            log.warning("%d requests were longer than %d tokens and cut", cut, self.max_length)
         for at in np.flatnonzero(np.isnan(scores.loglikelihood)).tolist():
             raise BadInput(f"{_where(requests[at])}: the model returns NaN")
         answers = _answers(scores)

@@ -30,6 +30,9 @@ from transfer.report.reuse import commands_box
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 """One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
 
+FIRST = "00-index"
+"""The notebook that is the book's first page."""
+
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -48,7 +51,7 @@ def build(
     book : Path
         The folder with `_config.yml`, `_toc.yml`, pages and assets.
     notebooks : sequence of Path
-        Executed notebooks; they become the pages `notebooks/<name>`.
+        Executed notebooks; they become the pages `notebooks/<name>`, and `FIRST` the first page.
     out : Path
         Folder to build in: sources are gathered in `out/book`, the site lies in
         `out/book/_build/html`. It is left alone where no source changed since.
@@ -74,7 +77,8 @@ def build(
     shutil.copytree(book, gathered, ignore=shutil.ignore_patterns("_build"))
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
-        _add_page(notebook, gathered / "notebooks" / notebook.name)
+        place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
+        _add_page(notebook, gathered / place)
     if announcement:
         config = yaml.safe_load((gathered / "_config.yml").read_text(encoding="utf-8"))
         config["html"]["announcement"] = announcement
