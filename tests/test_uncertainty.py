@@ -26,7 +26,7 @@ def test_value_is_the_protocols_own():
 def test_the_same_seed_gives_the_same_interval_whatever_the_chunks(monkeypatch):
     grid = make_grid(1)
     first = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
-    monkeypatch.setattr("transfer.uncertainty._CELLS_AT_ONCE", 20_000)
+    monkeypatch.setattr("transfer.uncertainty.resampling._CELLS_AT_ONCE", 20_000)
     again = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
     xr.testing.assert_allclose(first, again)
     other = bootstrap(transfer.cross_stage, grid, resamples=200, seed=1)
@@ -114,7 +114,7 @@ def test_a_result_that_keeps_what_is_drawn_is_refused():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"over": ("items",)}, "cannot be resampled; give mixture, seed or both"),
+        ({"over": ("run",)}, "cannot be resampled; give mixture, seed, item or several"),
         ({"over": ()}, "cannot be resampled"),
         ({"resamples": 0}, "resamples 0 is too few"),
         ({"level": 95}, "level 95 is not between 0 and 1"),
