@@ -76,7 +76,8 @@ def zou_interval(r: Correlations, n: int, level: float = 0.95) -> tuple[Any, Any
 
     .. math:: r_1 - r_2 - \sqrt{(r_1 - l_1)^2 + (u_2 - r_2)^2 - 2 c (r_1 - l_1)(u_2 - r_2)}
 
-    is its lower end, with the Fisher intervals [l, u] of both and their sampling correlation c [1]_.
+    is its lower end, with the Fisher intervals [l, u] of both and the correlation c of the two
+    estimates [1]_.
 
     References
     ----------

@@ -15,6 +15,7 @@ from transfer.uncertainty.resampling import Items, jackknifed, resampled
 
 KINDS = ("percentile", "bca")
 _CELLS_AT_ONCE = 500_000
+_ROUNDING = 1e-12
 
 
 def bootstrap(
@@ -200,7 +201,10 @@ def _bca(
     cells: np.ndarray, count: np.ndarray, value: np.ndarray, left: np.ndarray, tail: float
 ) -> np.ndarray:
     """Return at which quantiles the ends of a BCa interval lie, (2, cells); NaN if undefined."""
-    below = np.count_nonzero(cells < value, axis=-1) + np.count_nonzero(cells <= value, axis=-1)
+    # A resample of the same mixtures in another order ties, though its last bit may differ.
+    near = _ROUNDING * np.maximum(1, np.abs(value))
+    below = np.count_nonzero(cells < value - near, axis=-1)
+    below += np.count_nonzero(cells <= value + near, axis=-1)
     left = np.where(np.isfinite(left), left, np.nan)
     there = np.maximum((~np.isnan(left)).sum(axis=-1, keepdims=True), 1)
     u = np.nansum(left, axis=-1, keepdims=True) / there - left

@@ -73,7 +73,8 @@ def permutation(
     hits = np.zeros(seen.shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=RuntimeWarning)
-        for start, stop in chunks(len(orders), needed):
+        parts = chunks(len(orders), value.to_dataset(name="value") if direct else needed)
+        for start, stop in parts:
             part = xr.DataArray(orders[start:stop], dims=("resample", "mixture"))
             if direct:
                 found = protocol(needed, *args, orders=part, **kwargs)

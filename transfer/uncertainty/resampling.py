@@ -37,6 +37,10 @@ def resampled(
     """
     _check(over, resamples, items)
     needed = needed_by(protocol, grid, args, kwargs, keep_seeds="seed" in over)
+    if items is not None and "item" in over and needed is grid:
+        # What a protocol from elsewhere looks at is not known; it gets all that can be drawn.
+        means = {str(name) for part in items.values() for name in part.data_vars}
+        needed = grid[[name for name in grid.data_vars if name in means]]
     draws = np.random.default_rng(seed)
     count = grid.sizes["mixture"]
     # All of the draws of mixtures come first: they are the same with and without seeds.
