@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-slow clean
+.PHONY: help setup book pdf test test-slow bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -28,6 +28,9 @@ $(READY): requirements.lock pyproject.toml
 book: $(READY) ## execute the notebooks and build the book
 	@$(BIN)/transfer report --out $(OUT) --jobs $(JOBS)
 
+pdf: $(READY) ## the same, and print the book as build/report.pdf (needs Chromium)
+	@$(BIN)/transfer report --out $(OUT) --jobs $(JOBS) --pdf
+
 test: book ## lint, format, types, tests and the built book in a browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,6 +39,9 @@ test: book ## lint, format, types, tests and the built book in a browser
 
 test-slow: $(READY) ## the tests that take more than ten seconds each
 	$(BIN)/pytest -m slow
+
+bench: $(READY) ## time scoring beside lm-evaluation-harness (20 minutes)
+	@$(BIN)/python tests/benchmarks
 
 clean: ## remove what was built, but not the environment
 	rm -rf $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -96,7 +96,26 @@ def streams():
     )
 
 
+def lost():
+    return estimates(
+        [{"benchmark": b, "category": c, "stage": s} for b, c in BENCHMARKS for s in STAGES]
+    )
+
+
+def on_the_way():
+    return estimates(
+        [
+            {"category": c, "stage": s, "point": f"{s} {p}"}
+            for s in STAGES
+            for p in (0.25, 0.5, 1)
+            for c in CATEGORIES
+        ]
+    )
+
+
 FIGURES = {
+    "context_use": lambda: charts.context_use(lost()),
+    "learning_curves": lambda: charts.learning_curves(on_the_way(), "accuracy above chance"),
     "transfer_by_category": lambda: charts.transfer_by_category(
         per_category("metric", ("accuracy", "confidence"), ("S", "M"))
     ),

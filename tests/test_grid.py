@@ -1,101 +1,34 @@
-"""The grid: what Snakemake would do, and what is copied into `data`."""
+"""The grid: what Snakemake does, killed and resumed, here and through an executor."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from small_grid import BENCHMARK, finish, write_suite
+from small_model import fill_workspace, small_suite
 
 from transfer import grid
+from transfer.benchmarks import generate
 from transfer.errors import BadInput
-from transfer.suite import Run, load_suite
-from transfer.tables import read_measures_table, write_items
+from transfer.files import held, holding, sha256
+from transfer.suite import load_suite
+from transfer.tables import read_items
 from transfer.workspace import Workspace
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Two mixtures at one scale, one benchmark, and a workspace of its own."""
-    whole = load_suite("mini").model_dump(mode="json")
-    whole["name"] = "small"
-    whole["mixtures"] = whole["mixtures"][:2]
-    whole["scales"] = [whole["scales"][0] | {"seeds": [0]}]
-    whole["benchmarks"] = [b for b in whole["benchmarks"] if b["name"] == "agreement"]
-    path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump(whole))
     monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(grid, "repository", lambda: tmp_path)
-    return path
-
-
-def finish(run: Run, space: Workspace) -> None:
-    """Write what a trained and scored run leaves."""
-    folder = space.checkpoint(run)
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(run.name.encode())
-    plan = {"shard_sha256": "aa", "tokenizer_sha256": "bb"}
-    record = {
-        "tokens": 100,
-        "seconds": 2.0,
-        "threads": 1,
-        "device": "cpu",
-        "checkpoint_sha256": "cc",
-        "suite_sha256": "dd",
-        "plan": plan,
-        "versions": {"torch": "1"},
-        "created": "2026-01-01T00:00:00+00:00",
-    }
-    (folder / "run.json").write_text(json.dumps(record))
-    loss = pd.DataFrame({"step": [1, 2], "tokens": [50, 100], "loss": [8.0, 7.0]})
-    loss.to_csv(folder / "loss.csv", index=False)
-    random = np.random.default_rng(0)
-    items = pd.DataFrame(
-        {
-            "benchmark": "agreement",
-            "item": [str(number) for number in range(8)],
-            "gold": np.zeros(8, dtype=np.int32),
-            "loglikelihood": list(-random.random((8, 2)).astype(np.float32)),
-            "n_tokens": [np.array([1, 1], dtype=np.int32)] * 8,
-            "n_bytes": [np.array([3, 3], dtype=np.int32)] * 8,
-            "unconditional": list(-random.random((8, 2)).astype(np.float32)),
-        }
-    )
-    metadata = {
-        "suite": "small",
-        "suite_sha256": "dd",
-        **run.model_dump(),
-        "step": None,
-        "checkpoint_sha256": "cc",
-        "task_versions": {},
-        "package_versions": {},
-        "dtype": "float32",
-        "device": "cpu",
-        "created": "2026-01-01T00:00:00+00:00",
-    }
-    write_items(space.items(run), items, metadata)
-
-
-def test_collect_copies_what_is_finished_and_measures_it(study, tmp_path):
-    suite = load_suite(study)
-    space = Workspace("small")
-    for run in suite.runs(mixtures=["V1P0"]):
-        finish(run, space)
-    grid.collect(str(study))
-    folder = tmp_path / "data" / "small"
-    runs = pd.read_csv(folder / "runs.csv")
-    assert list(runs["run"]) == ["V1P0-S-s0-pretrain", "V1P0-S-s0-sft"]
-    assert set(runs["checkpoint_sha256"]) == {"cc"}
-    assert len(pd.read_csv(folder / "loss.csv")) == 4
-    assert (folder / "checkpoints" / "V1P0-S-s0-sft" / "model.safetensors").is_file()
-    table = read_measures_table(folder / "measures.parquet")
-    assert set(table["stage"]) == {"pretrain", "sft"}
-    assert set(table["n_items"]) == {8}
-
-
-def test_collect_with_nothing_scored_says_what_to_run(study):
-    with pytest.raises(BadInput, match="transfer suite run"):
-        grid.collect(str(study))
+    return write_suite(tmp_path / "small.yaml")
 
 
 def test_a_suite_that_is_not_prepared_is_refused(study):
@@ -104,13 +37,29 @@ def test_a_suite_that_is_not_prepared_is_refused(study):
 
 
 def test_an_unknown_step_is_refused(study):
-    with pytest.raises(BadInput, match="train or score"):
+    with pytest.raises(BadInput, match="train, score, control, trajectory"):
         grid.do_step(str(study), load_suite(study).runs()[0], "cook", threads=1)
 
 
-def test_snakemake_does_only_what_is_left(study, monkeypatch, capfd):
-    monkeypatch.undo()
-    monkeypatch.setenv("TRANSFER_HOME", str(study.parent / "home"))
+def test_a_grid_is_run_by_one_process_at_a_time(study):
+    space = Workspace("small")
+    space.root.mkdir(parents=True)
+    space.instructions.write_text("")
+    lock, refused = space.root / "locks" / "grid.lock", "another process runs this grid"
+    with holding(lock), pytest.raises(BadInput, match=refused):
+        grid.run_grid(str(study), load_suite(study).runs(), jobs=1)
+    assert not held(lock)
+
+
+def test_a_failed_job_leaves_what_it_said(study):
+    run = load_suite(study).runs()[0]
+    note = Workspace("small").failure(run, "train")
+    with pytest.raises(BadInput, match="no token"):
+        grid.do_step(str(study), run, "train", threads=1)
+    assert note.read_text().startswith("BadInput: ")
+
+
+def test_snakemake_does_only_what_is_left(study, capfd):
     suite, space = load_suite(study), Workspace("small")
     for mixture in suite.mixtures:
         space.shards(mixture.name).mkdir(parents=True)
@@ -118,10 +67,93 @@ def test_snakemake_does_only_what_is_left(study, monkeypatch, capfd):
     space.instructions.write_text("")
     finish(suite.runs()[0], space)
     assert grid.run_grid(str(study), suite.runs(), jobs=1, dry_run=True) == 0
+    assert jobs_said(capfd) == {"pretrain": 1, "sft": 2, "score": 3, "control": 4}
+
+
+def jobs_said(capfd):
+    """Return the jobs that a dry run lists, by rule."""
     said = capfd.readouterr()
-    counts = dict(
-        line.split()[:2]
-        for line in (said.out + said.err).splitlines()
-        if line.split() and line.split()[0] in {"pretrain", "sft", "score"}
+    rules = {"pretrain", "sft", "score", "control", "trajectory"}
+    lines = [line.split() for line in (said.out + said.err).splitlines()]
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[0] in rules}
+
+
+@pytest.fixture
+def trainable(tmp_path, monkeypatch):
+    """A suite that trains in seconds, with its workspace filled."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("TRANSFER_HOME", str(home))
+    monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
+    benchmark = next(b for b in load_suite("mini").benchmarks if b.name == BENCHMARK)
+    along = {"scales": ["S"], "seed": 0, "pretrain": [0.5], "sft": []}
+    suite = small_suite(benchmarks=[benchmark.model_dump()], trajectory=along)
+    scale = suite.scales[0].model_copy(update={"tokens": 400 * 8 * 16, "seeds": (0,)})
+    suite = suite.model_copy(update={"scales": (scale,)})
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(suite.model_dump(mode="json")))
+    space = Workspace("small")
+    fill_workspace(space)
+    shard = next(space.shards("V1P0").glob("*.npy"))
+    np.save(shard, np.tile(np.load(shard), 40))
+    (space.shards("V1P0") / "manifest.json").write_text("{}")
+    space.benchmarks.mkdir(parents=True)
+    rows = generate(BENCHMARK, 40)
+    (space.benchmarks / f"{BENCHMARK}-test.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
     )
-    assert counts == {"pretrain": "1", "sft": "2", "score": "3"}
+    return path
+
+
+def command(path, *more):
+    return [sys.executable, "-m", "transfer.cli", "suite", "run", str(path), "--jobs", "1", *more]
+
+
+@pytest.mark.slow
+def test_a_killed_grid_goes_on_and_ends_where_an_undisturbed_one_does(trainable, tmp_path):
+    space = Workspace("small")
+    run = load_suite(trainable).runs(stages=["pretrain"])[0]
+    subprocess.run(command(trainable), check=True)
+    expected = sha256(space.checkpoint(run) / "model.safetensors")
+    items, _ = read_items(space.items(run))
+    for name in ("runs", "items", "control", "trajectory", "snapshots", "snakemake"):
+        shutil.rmtree(space.root / name)
+
+    begun = subprocess.Popen(command(trainable), start_new_session=True)
+    halfway = space.root / "runs" / f".{run.name}.training"
+    for _ in range(1200):
+        if list(halfway.glob("checkpoint-*/trainer_state.json")):
+            break
+        time.sleep(0.05)
+    os.killpg(begun.pid, signal.SIGKILL)
+    begun.wait()
+    assert not (space.checkpoint(run) / "model.safetensors").exists()
+
+    subprocess.run(command(trainable), check=True)
+    assert sha256(space.checkpoint(run) / "model.safetensors") == expected
+    again, _ = read_items(space.items(run))
+    pd.testing.assert_frame_equal(items, again)
+    done = {path: path.stat().st_mtime_ns for path in space.root.glob("*/*.parquet")}
+    subprocess.run(command(trainable), check=True)
+    assert {path: path.stat().st_mtime_ns for path in space.root.glob("*/*.parquet")} == done
+
+
+@pytest.mark.slow
+def test_a_grid_runs_through_an_executor_plugin(trainable, tmp_path):
+    """cluster-generic hands each job to a submit script, as it would to a batch system."""
+    submitted = tmp_path / "submitted.txt"
+    script = tmp_path / "submit.sh"
+    script.write_text(f'#!/bin/sh\necho "$1" >> {submitted}\nexec sh "$1"\n')
+    script.chmod(0o755)
+    options = ["--executor", "cluster-generic"]
+    options += [f"--option=--cluster-generic-submit-cmd={script}"]
+    subprocess.run(command(trainable, *options), check=True)
+    suite, space = load_suite(trainable), Workspace("small")
+    assert all(space.items(run).exists() for run in suite.runs())
+    assert all(space.control(run).exists() for run in suite.runs())
+    # Two trained, two scored, two controls, one on its way.
+    assert len(Path(submitted).read_text().splitlines()) == 7
+    way = pd.read_parquet(space.trajectory(suite.runs()[0]))
+    assert way["step"].nunique() == 2
+    assert way["tokens"].max() == 400 * 8 * 16
+    control, _ = read_items(space.control(suite.runs()[0]))
+    assert control["item"].str.endswith("-swapped").all()

@@ -18,7 +18,7 @@ from transformers import LlamaForCausalLM
 
 from transfer import scoring
 from transfer.errors import BadInput
-from transfer.loglikelihood import Checkpoint
+from transfer.loglikelihood import Checkpoint, Engine
 from transfer.suite import Run
 from transfer.tables import read_items
 from transfer.workspace import Workspace
@@ -95,18 +95,20 @@ def test_all_kinds_in_one_call_and_any_order_give_the_same(checkpoint):
     assert np.abs(again - expected[order]).max() < TOLERANCE
 
 
-def test_a_model_that_cannot_share_a_context_falls_back(folder):
+def test_a_model_that_cannot_share_a_context_falls_back_and_says_so(folder, monkeypatch, caplog):
     checkpoint = Checkpoint(folder)
     forward = checkpoint.model.base_model.forward
 
-    def deaf(*args, attention_mask=None, **rest):
+    def deaf(*args, position_ids=None, **rest):
         return forward(*args, **rest)
 
     expected = of_ours(checkpoint, PAIRS["phrases"])
-    assert checkpoint._shared is True
-    checkpoint._shared, checkpoint.model.base_model.forward = None, deaf
+    assert checkpoint.engine.way == "blocks"
+    monkeypatch.setattr(checkpoint.model.base_model, "forward", deaf)
+    checkpoint.engine = Engine(checkpoint.model, checkpoint.longest)
     assert np.abs(of_ours(checkpoint, PAIRS["phrases"]) - expected).max() < TOLERANCE
-    assert checkpoint._shared is False
+    assert checkpoint.engine.way == "plain"
+    assert "nats off its own forward pass); every request is run by itself" in caplog.text
 
 
 def items(count=8, seed=0):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_model import ASSISTANT, fill_workspace, sentences, small_suite, tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
@@ -193,3 +194,27 @@ def test_what_is_missing_is_named_with_its_mend(space):
     (space.tokenizer / "tokenizer.json").unlink()
     with pytest.raises(BadInput, match=r"no tokenizer; run `transfer suite prepare small`"):
         pretrain(space, run=Run.parse("V1P0-S-s1-pretrain"))
+
+
+def test_points_on_the_way_are_kept_and_change_nothing(space):
+    plain = weights(pretrain(space))
+    training.shutil.rmtree(space.root / "runs")
+    along = {"scales": ["S"], "seed": 0, "pretrain": [0.1, 0.5], "sft": [0.5]}
+    suite = small_suite(trajectory=along)
+    folder = pretrain(space, suite)
+    assert weights(folder) == plain
+    steps = json.loads((folder / "run.json").read_text())["step"]
+    kept = sorted(space.snapshots(PRETRAIN).iterdir(), key=lambda path: int(path.name[5:]))
+    assert [path.name for path in kept] == [f"step-{round(s * steps)}" for s in (0.1, 0.5)]
+    losses = []
+    stream = np.load(space.shards("V1P0") / "tokens.npy")[: 64 * 16].reshape(64, 16)
+    ids = torch.as_tensor(stream.astype(np.int64))
+    for path in [*kept, folder]:
+        record = json.loads((path / "run.json").read_text())
+        assert record["checkpoint_sha256"] == weights(path)
+        assert record["tokens"] == record["step"] * 8 * 16
+        model = AutoModelForCausalLM.from_pretrained(path, dtype="float32").eval()
+        losses.append(model(input_ids=ids, labels=ids).loss.item())
+    assert losses == sorted(losses, reverse=True)
+    # Another seed is not on the way.
+    assert suite.points(Run.parse("V1P0-S-s1-pretrain")) == ()

@@ -6,6 +6,7 @@ A user's mistake ends with exit code 2 and one line; nothing here computes.
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,8 +20,7 @@ from rich.table import Table
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.report.failure import ReportFailed
-from transfer.suite import STAGES, Run, load_suite
-from transfer.workspace import Workspace
+from transfer.suite import Run, load_suite
 
 app = typer.Typer(
     name="transfer",
@@ -175,6 +175,9 @@ def report(
         typer.Option("--parameter", "-p", help="name=value for the notebooks; repeat the option."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Notebooks executed at a time.", min=1)] = 2,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print it as report.pdf (needs Chromium).")
+    ] = False,
 ) -> None:
     """Execute the notebooks on a measures table and build the book.
 
@@ -182,7 +185,13 @@ def report(
     """
     from transfer.report import report as build_report
 
-    build_report(measures=measures, out=out, parameters=_assignments(parameter or []), jobs=jobs)
+    build_report(
+        measures=measures,
+        out=out,
+        parameters=_assignments(parameter or []),
+        jobs=jobs,
+        pdf=pdf,
+    )
 
 
 @suite_app.command("prepare")
@@ -198,6 +207,50 @@ def suite_prepare(suite: SuiteName = "mini") -> None:
     prepare(suite)
 
 
+@suite_app.command("plan")
+@_user_errors
+def suite_plan(
+    suite: SuiteName = "mini",
+    mixture: Mixtures = None,
+    scale: Scales = None,
+    seed: Seeds = None,
+    tflops: Annotated[
+        float | None,
+        typer.Option(help="Sustained teraflops of a device, where nothing was measured.", min=0),
+    ] = None,
+) -> None:
+    """Show what training takes before it starts: runs, tokens, operations, hours, disk.
+
+    Example: `transfer suite plan mini --scale L`
+    """
+    from transfer.planning import plan
+
+    checked = load_suite(suite)
+    table = plan(checked, checked.runs(mixture, scale, seed), tflops)
+    shown = Table(title=f"suite {checked.name}: what training takes", show_footer=True)
+    total = table[["runs", "hours", "disk_mb"]].sum(min_count=len(table))
+    operations = (table["runs"] * table["pflop"]).sum()
+    footers = ("all", "", f"{total['runs']:.0f}", "", f"{operations:,.1f}")
+    for column, footer in zip(
+        ("scale", "stage", "runs", "tokens a run", "petaflop a run", "hours", "disk MB"),
+        (*footers, _hours(total["hours"]), f"{total['disk_mb']:,.0f}"),
+        strict=True,
+    ):
+        shown.add_column(
+            column, footer, justify="left" if column in ("scale", "stage") else "right"
+        )
+    for row in table.to_dict("records"):
+        shown.add_row(
+            *(row["scale"], row["stage"], str(row["runs"]), f"{row['tokens']:,.0f}"),
+            *(f"{row['pflop']:,.2f}", _hours(row["hours"]), f"{row['disk_mb']:,.0f}"),
+        )
+    Console().print(shown)
+    how = f"at {tflops:g} teraflops" if tflops else "of one core, as measured; – where nothing was"
+    Console().print(
+        f"Hours are {how}. SFT tokens are an upper bound (every example at full length)."
+    )
+
+
 @suite_app.command("run")
 @_user_errors
 def suite_run(
@@ -207,6 +260,17 @@ def suite_run(
     seed: Seeds = None,
     jobs: Annotated[int, typer.Option(help="Runs to train or score at a time.", min=1)] = 2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is left.")] = False,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="A Snakemake executor plugin: slurm, kubernetes, cluster-generic, ..."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Handed to Snakemake as it is, such as --option=--default-resources "
+            "--option=mem_mb=8000; repeat the option."
+        ),
+    ] = None,
 ) -> None:
     """Train and score the grid, or the part that is asked for; resume where it stopped.
 
@@ -214,8 +278,8 @@ def suite_run(
     """
     from transfer.grid import run_grid
 
-    code = run_grid(suite, load_suite(suite).runs(mixture, scale, seed), jobs, dry_run)
-    raise typer.Exit(code)
+    runs = load_suite(suite).runs(mixture, scale, seed)
+    raise typer.Exit(run_grid(suite, runs, jobs, dry_run, executor, option or ()))
 
 
 @suite_app.command("step", hidden=True)
@@ -223,7 +287,7 @@ def suite_run(
 def suite_step(
     suite: str,
     run: str,
-    step: Annotated[str, typer.Argument(help="train or score")],
+    step: Annotated[str, typer.Argument(help="train, score, control or trajectory")],
     threads: int = 1,
 ) -> None:
     """Do one job of the grid; called by the workflow."""
@@ -234,35 +298,79 @@ def suite_step(
 
 @suite_app.command("status")
 @_user_errors
-def suite_status(suite: SuiteName = "mini") -> None:
-    """Show how many runs of the grid are trained and scored.
+def suite_status(
+    suite: SuiteName = "mini", mixture: Mixtures = None, scale: Scales = None, seed: Seeds = None
+) -> None:
+    """Show how many jobs of the grid are done, running, failed and left, and the time to go.
 
     Example: `transfer suite status mini`
     """
+    from transfer.planning import STATES, failures, status
+
     checked = load_suite(suite)
-    space = Workspace(checked.name)
-    shown = Table(title=f"suite {checked.name}")
-    for column in ("scale", "stage", "trained", "scored", "runs"):
-        shown.add_column(column)
-    for scale in checked.scales:
-        for stage in STAGES:
-            runs = checked.runs(scales=[scale.name], stages=[stage])
-            trained = sum((space.checkpoint(run) / "model.safetensors").exists() for run in runs)
-            scored = sum(space.items(run).exists() for run in runs)
-            shown.add_row(scale.name, stage, str(trained), str(scored), str(len(runs)))
+    runs = checked.runs(mixture, scale, seed)
+    table = status(checked, runs)
+    shown = Table(title=f"suite {checked.name}", show_footer=True)
+    for column in ("scale", "stage", "step"):
+        shown.add_column(column, "all" if column == "scale" else "")
+    for column in STATES:
+        shown.add_column(column, str(table[column].sum()), justify="right")
+    more = " and more" if table["hours"].isna().any() else ""
+    shown.add_column("core hours to go", _hours(table["hours"].sum()) + more, justify="right")
+    for row in table.to_dict("records"):
+        cells = [row[column] for column in ("scale", "stage", "step", *STATES)]
+        shown.add_row(*map(str, cells), _hours(row["hours"]) if row["step"] == "train" else "")
     Console().print(shown)
+    for name, step, said, log in failures(checked, runs):
+        Console().print(f"failed: {name} {step}: {said}; see {log}", markup=False)
+
+
+@suite_app.command("verify")
+@_user_errors
+def suite_verify(
+    suite: SuiteName = "mini",
+    scoring: Annotated[
+        bool, typer.Option(help="Score the shipped checkpoints again (needs torch).")
+    ] = True,
+) -> None:
+    """Check the committed data: hashes, measures from items, items from checkpoints.
+
+    Ends with exit code 1 if anything differs. Example: `transfer suite verify mini`
+    """
+    from transfer.verification import verify
+
+    failed = 0
+    out = Console()
+    for check in verify(load_suite(suite), scoring):
+        word = "[red]differs[/red]" if check.differences else "[green]holds[/green]"
+        note = f" ({check.note})" if check.note else ""
+        out.print(f"{word}  {check.what}: {check.number}{note}", highlight=False, soft_wrap=True)
+        for difference in check.differences:
+            out.print(f"         {difference}", markup=False, highlight=False, soft_wrap=True)
+        failed += len(check.differences)
+    if failed:
+        raise typer.Exit(1)
 
 
 @suite_app.command("commit")
 @_user_errors
-def suite_commit(suite: SuiteName = "mini") -> None:
+def suite_commit(
+    suite: SuiteName = "mini",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace runs that are committed from other weights.")
+    ] = False,
+) -> None:
     """Copy finished items into `data/<suite>/items` and write `data/<suite>/measures.parquet`.
 
     Example: `transfer suite commit mini`
     """
-    from transfer.grid import collect
+    from transfer.committing import collect
 
-    console.print(collect(suite))
+    console.print(collect(suite, replace))
+
+
+def _hours(hours: float) -> str:
+    return "–" if math.isnan(hours) else f"{hours:,.1f}"
 
 
 def default_measures() -> Path:

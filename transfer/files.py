@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,42 @@ def replacing(path: Path | str) -> Iterator[Path]:
         beside.replace(path)
     finally:
         _remove(beside)
+
+
+@contextmanager
+def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a lock file: one process at a time is in the block; the lock ends with its process.
+
+    Parameters
+    ----------
+    path
+        The lock file; it stays behind, empty.
+    wait
+        Called once if another process holds the lock, before waiting for it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is not None:
+                wait()
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def held(path: Path | str) -> bool:
+    """Return whether a process holds a lock file now."""
+    path = Path(path)
+    if not path.exists():
+        return False
+    with path.open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def sha256(path: Path | str) -> str:

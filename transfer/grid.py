@@ -1,26 +1,24 @@
 """The grid of a suite: from prepared text to items, one job a run and step.
 
-Snakemake (`workflow/Snakefile`) decides what is left to do; this module starts it, does its jobs
-and copies what is finished into `data/`.
+Snakemake (`workflow/Snakefile`) decides what is left to do; this module starts it and does
+its jobs.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from transfer.errors import BadInput
-from transfer.files import replacing
-from transfer.suite import Run, load_suite, repository, suite_path
+from transfer.files import held, holding, replacing
+from transfer.suite import Run, Suite, load_suite, repository, suite_path
 from transfer.workspace import Workspace
+
+STEPS = ("train", "score", "control", "trajectory")
+"""What is done with a run: train it, score it, score it on swapped contexts and on its way."""
 
 
 def prepare(name: str) -> None:
@@ -39,7 +37,14 @@ def prepare(name: str) -> None:
     corpus.write_report(suite, space, data_folder(suite.name) / "corpus.json")
 
 
-def run_grid(name: str, runs: Sequence[Run], jobs: int, dry_run: bool = False) -> int:
+def run_grid(
+    name: str,
+    runs: Sequence[Run],
+    jobs: int,
+    dry_run: bool = False,
+    executor: str | None = None,
+    options: Sequence[str] = (),
+) -> int:
     """Run the Snakemake workflow over some runs and return its exit code.
 
     Parameters
@@ -49,21 +54,40 @@ def run_grid(name: str, runs: Sequence[Run], jobs: int, dry_run: bool = False) -
     runs : sequence of Run
         What is wanted; a fine-tuning run brings its pretraining run along.
     jobs : int
-        Cores; every job takes one, so this many runs are trained at a time.
+        Jobs at a time. On this machine every job takes one core.
     dry_run : bool
         Only list what is left to do.
+    executor : str, optional
+        A Snakemake executor plugin, such as `slurm`, `kubernetes` or `cluster-generic`; its package
+        must be installed. The workspace must be on a disk that all machines see.
+    options : sequence of str
+        Further options, handed to Snakemake as they are.
+
+    Raises
+    ------
+    BadInput
+        If the suite is not prepared, or another process runs its grid.
     """
     suite = load_suite(name)
     space = Workspace(suite.name)
     if not space.instructions.exists():
         raise BadInput(f"suite {suite.name}: not prepared; run `transfer suite prepare {name}`")
-    (space.root / "logs").mkdir(parents=True, exist_ok=True)
+    lock = space.root / "locks" / "grid.lock"
+    if not dry_run and held(lock):
+        raise BadInput(
+            f"suite {suite.name}: another process runs this grid; wait for it, or stop it and "
+            "call this again: nothing is lost"
+        )
     command = [
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(repository() / "workflow" / "Snakefile")),
         *("--directory", str(space.root / "snakemake")),
-        *("--cores", str(jobs), "--keep-going", "--rerun-incomplete"),
-        *("--rerun-triggers", "mtime"),
+        *("--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"),
+        # Snakemake's own lock outlives a killed process; ours does not.
+        "--nolock",
+        *(("--executor", executor, "--jobs") if executor else ("--cores",)),
+        str(jobs),
+        *options,
         "--config",
         f"suite={suite_path(name).resolve()}",
         f"runs={','.join(run.name for run in runs)}",
@@ -71,83 +95,50 @@ def run_grid(name: str, runs: Sequence[Run], jobs: int, dry_run: bool = False) -
     if dry_run:
         command.append("--dry-run")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(command, check=False, env={**os.environ, "PATH": path}).returncode
+    environment = {**os.environ, "PATH": path}
+    if dry_run:
+        return subprocess.run(command, check=False, env=environment).returncode
+    with holding(lock):
+        return subprocess.run(command, check=False, env=environment).returncode
 
 
 def do_step(name: str, run: Run, step: str, threads: int) -> None:
-    """Train one run, or score it."""
+    """Do one job of the grid, by one process at a time; a failure leaves a note of what it said."""
     import torch
 
-    from transfer.scoring import score_run
-    from transfer.training import pretrain, sft
-
+    if step not in STEPS:
+        raise BadInput(f"step {step!r} is not known; give {', '.join(STEPS)}")
     torch.set_num_threads(threads)
     suite = load_suite(name)
     space = Workspace(suite.name)
+    note = space.failure(run, step)
+
+    def waiting() -> None:
+        print(f"{run.name}: another process does this job; waiting for it", file=sys.stderr)
+
+    with holding(space.lock(run, step), waiting):
+        note.unlink(missing_ok=True)
+        try:
+            _work(step, run)(suite, run, space)
+        except Exception as error:
+            with replacing(note) as beside:
+                beside.write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
+            raise
+
+
+def _work(step: str, run: Run) -> Callable[[Suite, Run, Workspace], Path]:
+    """Return the function that does a step; each leaves finished work alone."""
     if step == "train":
-        (pretrain if run.stage == "pretrain" else sft)(suite, run, space)
-    elif step == "score":
-        score_run(suite, run, space)
-    else:
-        raise BadInput(f"step {step!r}: give train or score")
+        from transfer import training
 
+        return training.pretrain if run.stage == "pretrain" else training.sft
+    if step == "score":
+        from transfer.scoring import score_run
 
-def collect(name: str) -> str:
-    """Copy what is finished into `data/<suite>` and measure it; return what was done.
+        return score_run
+    from transfer import conditions
 
-    Items of every scored run, `runs.csv` (what made each run, and its hash), `loss.csv`, the
-    checkpoints of the first scale and seed, and `measures.parquet`.
-    """
-    from transfer.measures import measure_runs
-    from transfer.tables import write_measures
-
-    suite = load_suite(name)
-    space = Workspace(suite.name)
-    folder = data_folder(suite.name)
-    finished = [run for run in suite.runs() if space.items(run).exists()]
-    if not finished:
-        raise BadInput(f"suite {suite.name}: nothing is scored; run `transfer suite run {name}`")
-    smallest = suite.scales[0]
-    records, curves = [], []
-    for run in finished:
-        _copy(space.items(run), folder / "items" / f"{run.name}.parquet")
-        records.append(_record(space.checkpoint(run), run))
-        curve = pd.read_csv(space.checkpoint(run) / "loss.csv")
-        curves.append(curve.assign(run=run.name, **run.model_dump()))
-        if (run.scale, run.seed) == (smallest.name, smallest.seeds[0]):
-            _copy(space.checkpoint(run), folder / "checkpoints" / run.name)
-    _write_csv(pd.DataFrame(records), folder / "runs.csv")
-    _write_csv(pd.concat(curves, ignore_index=True), folder / "loss.csv")
-    table = measure_runs(sorted((folder / "items").glob("*.parquet")), suite)
-    write_measures(folder / "measures.parquet", table)
-    return f"{len(finished)} runs, {len(table)} rows in {folder / 'measures.parquet'}"
-
-
-def _record(checkpoint: Path, run: Run) -> dict[str, Any]:
-    """Return what made a run, flat, for one row of `runs.csv`."""
-    said = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
-    plan = said["plan"]
-    kept = ("tokens", "seconds", "threads", "device", "checkpoint_sha256", "suite_sha256")
-    made_of = ("shard_sha256", "tokenizer_sha256", "parent_sha256", "instructions_sha256")
-    versions = " ".join(f"{package}=={number}" for package, number in said["versions"].items())
-    return {
-        "run": run.name,
-        **run.model_dump(),
-        **{key: said[key] for key in kept},
-        **{key: plan.get(key) for key in made_of},
-        "versions": versions,
-        "created": said["created"],
-    }
-
-
-def _copy(source: Path, target: Path) -> None:
-    with replacing(target) as beside:
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, beside)
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as beside:
-        table.to_csv(beside, index=False)
+    return conditions.score_control if step == "control" else conditions.score_trajectory
 
 
 def data_folder(name: str) -> Path:

@@ -180,7 +180,25 @@ def score_run(
     out, folder = workspace.items(run), workspace.checkpoint(run)
     if not (folder / "run.json").exists():
         raise BadInput(f"{folder}: no such run; train {run.name} first")
-    items = read_benchmarks(suite, workspace, benchmarks)
+    return score_folder(suite, run, folder, read_benchmarks(suite, workspace, benchmarks), out)
+
+
+def score_folder(
+    suite: Suite, run: Run, folder: Path, items: Mapping[str, Items], out: Path
+) -> Path:
+    """Return the items table of a checkpoint of a run, scoring it if it is not there yet.
+
+    Parameters
+    ----------
+    suite, run
+        Whose checkpoint; a run of the fine-tuning stage is asked questions in the chat template.
+    folder
+        The checkpoint; that of the run, or one that was kept on its way.
+    items
+        The items of each benchmark by name.
+    out
+        The table. One of other weights, items or prompts is written anew.
+    """
     chat = questions(suite, items) if run.stage == "sft" else []
     if out.exists():
         weights = sha256(folder / "model.safetensors")

@@ -129,6 +129,17 @@ class Tokenizer(_Strict):
     training_mb: float = Field(gt=0)
 
 
+class Trajectory(_Strict):
+    """Which runs are also scored on the way, and how far along."""
+
+    scales: tuple[Name, ...] = Field(min_length=1)
+    seed: int
+    pretrain: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        description="points of pretraining, as shares of its steps; the end is always one more"
+    )
+    sft: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(description="likewise, of SFT")
+
+
 class Benchmark(_Strict):
     """A frozen benchmark; its task file is `data/benchmarks/<name>.yaml`."""
 
@@ -163,6 +174,7 @@ class Suite(_Strict):
     tokenizer: Tokenizer
     pretrain: PretrainRecipe
     sft: SftRecipe
+    trajectory: Trajectory | None = None
     benchmarks: tuple[Benchmark, ...]
 
     @model_validator(mode="after")
@@ -189,6 +201,14 @@ class Suite(_Strict):
                     f"benchmarks: {benchmark.name!r} reads source {missing[0]!r}, which is not "
                     "listed; add it under sources"
                 )
+        if self.trajectory is not None:
+            for name in self.trajectory.scales:
+                seeds = next((s.seeds for s in self.scales if s.name == name), ())
+                if self.trajectory.seed not in seeds:
+                    raise ValueError(
+                        f"trajectory: scale {name!r} has no seed {self.trajectory.seed}; give a "
+                        "scale and seed that are listed under scales"
+                    )
         if self.curated_groups and abs(sum(self.curated_groups.values()) - 1) > 1e-9:
             raise ValueError(
                 f"curated_groups: shares sum to {sum(self.curated_groups.values()):g}; "
@@ -211,6 +231,13 @@ class Suite(_Strict):
     def benchmark(self, name: str) -> Benchmark:
         """Return the benchmark of that name."""
         return _named(self.benchmarks, name, "benchmark")
+
+    def points(self, run: Run) -> tuple[float, ...]:
+        """Return how far along a run is scored before its end, as shares of its steps."""
+        along = self.trajectory
+        if along is None or run.scale not in along.scales or run.seed != along.seed:
+            return ()
+        return along.pretrain if run.stage == "pretrain" else along.sft
 
     def runs(
         self,

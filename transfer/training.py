@@ -12,7 +12,9 @@ the right to a few fixed lengths without an attention mask, which causal attenti
 
 from __future__ import annotations
 
+import copy
 import json
+import platform
 import shutil
 import time
 from collections.abc import Sequence
@@ -47,6 +49,7 @@ from transfer.trainers import (
     Pretrainer,
     Progress,
     Rows,
+    Snapshots,
     bucketed,
     last_checkpoint,
     loss_of,
@@ -307,6 +310,15 @@ class _Job:
         """Train from the last checkpoint, if any, and return the finished run's folder."""
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Progress(self.run.name))
+        count = np.cumsum(tokens)
+        points = [max(1, round(share * len(tokens))) for share in self.suite.points(self.run)]
+        began = time.monotonic()
+
+        def keep(model: Any, step: int) -> None:
+            with replacing(self.workspace.snapshots(self.run) / f"step-{step}") as beside:
+                self._save(model, beside, step, int(count[step - 1]), time.monotonic() - began)
+
+        trainer.add_callback(Snapshots(points, keep))
         dense = self.run.stage == "pretrain"
         trainer.model.forward = loss_of(trainer.model, compiled, dense)
         trainer.model_accepts_loss_kwargs = False
@@ -317,25 +329,28 @@ class _Job:
         self.beside.mkdir(parents=True, exist_ok=True)
         plan.write_text(text)
         logging.disable_progress_bar()
-        began = time.monotonic()
         trainer.train(resume_from_checkpoint=last_checkpoint(self.beside))
         seconds = time.monotonic() - began
 
         log = [entry for entry in trainer.state.log_history if "loss" in entry]
         curve = pd.DataFrame(log)[["step", "loss", "learning_rate"]]
-        curve.insert(1, "tokens", np.cumsum(tokens)[curve["step"] - 1])
+        curve.insert(1, "tokens", count[curve["step"] - 1])
         with replacing(self.folder) as beside:
-            del trainer.model.forward
-            # Half the size on disk, so that checkpoints can be shipped; scored in float32.
-            trainer.model.to(torch.bfloat16).save_pretrained(beside)
-            shutil.copytree(self.workspace.tokenizer, beside, dirs_exist_ok=True)
+            self._save(trainer.model, beside, len(tokens), int(count[-1]), seconds)
             curve.to_csv(beside / "loss.csv", index=False)
-            record = self._record(
-                len(tokens), int(tokens.sum()), seconds, beside / "model.safetensors"
-            )
-            (beside / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(self.beside)
         return self.folder
+
+    def _save(self, model: Any, folder: Path, step: int, tokens: int, seconds: float) -> None:
+        """Write a checkpoint in Hugging Face format, with its tokenizer and what made it."""
+        forward = model.__dict__.pop("forward")
+        twin = copy.deepcopy(model)
+        model.forward = forward
+        # Half the size on disk, so that checkpoints can be shipped; scored in float32.
+        twin.to(torch.bfloat16).save_pretrained(folder)
+        shutil.copytree(self.workspace.tokenizer, folder, dirs_exist_ok=True)
+        record = self._record(step, tokens, seconds, folder / "model.safetensors")
+        (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     def _record(self, steps: int, tokens: int, seconds: float, weights: Path) -> dict[str, Any]:
         cuda = torch.cuda.is_available()
@@ -351,10 +366,23 @@ class _Job:
             "seconds": round(seconds, 1),
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "processor": processor(),
             "checkpoint_sha256": sha256(weights),
             "versions": {name: version(name) for name in PACKAGES},
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def processor() -> str:
+    """Return the name of this machine's processor, and what it computes bfloat16 with.
+
+    Two processors round differently, so the same run gives other last bits on another one.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    said = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    names = [line.split(":")[1].strip() for line in said.splitlines() if "model name" in line]
+    kinds = [kind for kind in ("amx_bf16", "avx512_bf16", "avx2") if f" {kind}" in said]
+    return " ".join([names[0] if names else platform.machine(), *kinds[:1]])
 
 
 def _llama(suite: Suite, run: Run, tokenizer: Any) -> LlamaConfig:

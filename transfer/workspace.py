@@ -65,3 +65,27 @@ class Workspace:
     def items(self, run: Run) -> Path:
         """The items table of one run."""
         return self.root / "items" / f"{run.name}.parquet"
+
+    def snapshots(self, run: Run) -> Path:
+        """Checkpoints on the way of one run, one folder a step, `step-<number>`."""
+        return self.root / "snapshots" / run.name
+
+    def control(self, run: Run) -> Path:
+        """The items table of one run on items whose contexts were swapped."""
+        return self.root / "control" / f"{run.name}.parquet"
+
+    def trajectory(self, run: Run) -> Path:
+        """The measures of one run on its way: a measures table with `step` and `tokens`."""
+        return self.root / "trajectory" / f"{run.name}.parquet"
+
+    def log(self, run: Run, step: str) -> Path:
+        """What one job of the grid printed; `step` is train, score, control or trajectory."""
+        return self.root / "logs" / f"{run.name}-{step}.log"
+
+    def lock(self, run: Run, step: str) -> Path:
+        """A file that is locked while the job runs."""
+        return self.root / "locks" / f"{run.name}-{step}.lock"
+
+    def failure(self, run: Run, step: str) -> Path:
+        """What a failed job said; gone when it is done again."""
+        return self.root / "failures" / f"{run.name}-{step}.txt"

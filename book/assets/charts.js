@@ -43,7 +43,15 @@
         if (picture) {
           picture.setAttribute("role", "img");
           picture.setAttribute("aria-label", spec.description);
+          // One picture with one description: its marks, some of them empty, are not read one by one.
+          picture.querySelectorAll("[role], [aria-label]").forEach(function (mark) {
+            ["role", "aria-label", "aria-roledescription"].forEach(function (name) {
+              mark.removeAttribute(name);
+            });
+          });
         }
+        var menu = live.querySelector("details > summary");
+        if (menu) menu.setAttribute("aria-label", "Save this chart as a picture");
         chart.dataset.drawn = wanted;
         delete chart.dataset.drawing;
       })

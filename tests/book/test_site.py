@@ -1,6 +1,7 @@
 """Opens every page of the built book as a reader would, and looks for what a reader would miss."""
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,10 @@ import pytest
 pytestmark = pytest.mark.browser
 
 WIDE, NARROW = 1280, 390
+HEAVIEST = 3e6
+"""Bytes of a page."""
+SLOWEST = 2.0
+"""Seconds until a page from disk can be used."""
 GENERATED = {"genindex.html", "search.html", "py-modindex.html"}
 
 FINISHED = """() => {
@@ -150,6 +155,34 @@ def test_every_page_stands_on_its_own(site, served, page, origin, width, theme):
     for address in addresses(site, base):
         problems += Visit(page, address, width, theme).check()
     assert not problems, "\n".join(problems)
+
+
+AXE = """async () => {
+  const found = await axe.run(document, {resultTypes: ['violations']});
+  return found.violations
+    .filter(fault => ['serious', 'critical'].includes(fault.impact))
+    .map(fault => `${fault.id}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 120)}`);
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(site, served, page, theme):
+    script = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    problems = []
+    for address in addresses(site, served):
+        visit = Visit(page, address, WIDE, theme)
+        page.evaluate(script)
+        problems += [f"{visit.where}: {fault}" for fault in page.evaluate(AXE)]
+    assert not problems, "\n".join(problems)
+
+
+def test_pages_are_light(site, served, page):
+    for address in addresses(site, site.as_uri()):
+        page.goto(address, wait_until="load")
+        own = Path(urlsplit(address).path).stat().st_size
+        assert own < HEAVIEST, f"{address} has {own / 1e6:.1f} MB"
+        interactive = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
+        assert interactive < 1000 * SLOWEST, f"{address} took {interactive:.0f} ms"
 
 
 def test_charts_follow_the_theme(site, served, page):

@@ -5,6 +5,8 @@ The functions take tidy tables (`transfer.protocols.tidy`): one row an estimate,
 the top of a notebook, so that the figures are shown as the book needs them.
 """
 
+from transfer.charts.conditions import context_use, learning_curves
+from transfer.charts.estimates import unmeasured
 from transfer.charts.making import corpus_sources, loss_curves, mixture_shares
 from transfer.charts.performance import accuracy_against_chance, reliability_diagram
 from transfer.charts.persistence import (
@@ -22,9 +24,11 @@ __all__ = [
     "accuracy_against_chance",
     "alignment_chart",
     "coherence_heatmap",
+    "context_use",
     "corpus_sources",
     "enable",
     "factor_effects_chart",
+    "learning_curves",
     "loss_curves",
     "mixture_shares",
     "rank_shift",
@@ -33,4 +37,5 @@ __all__ = [
     "scorecard_chart",
     "structure_heatmap",
     "transfer_by_category",
+    "unmeasured",
 ]

@@ -20,6 +20,7 @@ def report(
     out: Path = Path("build"),
     parameters: Mapping[str, Any] | None = None,
     jobs: int = 2,
+    pdf: bool = False,
 ) -> Path:
     """Execute every notebook and build the book; return the first page of the site.
 
@@ -35,6 +36,8 @@ def report(
         Values for parameters of the notebooks, as Python values or as typed on a command line.
     jobs : int
         How many notebooks are executed at a time.
+    pdf : bool
+        Also print the book as `out/report.pdf`, which needs a Chromium.
 
     Raises
     ------
@@ -63,5 +66,10 @@ def report(
         executed = execute(notebooks, given, out / "notebooks", jobs=jobs, steps=steps)
     with steps.step("site"):
         index = build(repository() / "book", executed, out, steps=steps)
+    if pdf:
+        from transfer.report.printing import print_book
+
+        with steps.step("pdf"):
+            steps.note(f"printed {print_book(out, steps)}")
     steps.note(f"open {index}")
     return index

@@ -18,10 +18,13 @@ from collections.abc import Sequence
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+import nbformat
+
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
+from transfer.report.reuse import commands_box
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 """One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
@@ -62,11 +65,19 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     shutil.copytree(book, gathered, ignore=shutil.ignore_patterns("_build"))
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
-        shutil.copyfile(notebook, gathered / "notebooks" / notebook.name)
+        _add_page(notebook, gathered / "notebooks" / notebook.name)
     write_scripts(gathered / "assets", out / "scripts")
-    _jupyter_book(gathered, out / "book.log", steps)
+    run_jupyter_book(gathered, out / "book.log", steps)
     record.write_text(key, encoding="utf-8")
     return index
+
+
+def _add_page(executed: Path, page: Path) -> None:
+    """Write an executed notebook as a page of the book, with its commands at the end."""
+    notebook = nbformat.read(executed, as_version=4)
+    if box := commands_box(notebook, executed.stem):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
+    nbformat.write(notebook, page)
 
 
 def write_scripts(assets: Path, cache: Path) -> None:
@@ -96,10 +107,13 @@ def _vega(cache: Path) -> Path:
     return path
 
 
-def _jupyter_book(sources: Path, log: Path, steps: Steps) -> None:
+def run_jupyter_book(sources: Path, log: Path, steps: Steps, builder: str = "html") -> None:
+    """Build gathered sources with one of Sphinx's builders; raise if there is any warning."""
     # Without the working directory on the path (-P): what lies there must not hide the package.
     command = [sys.executable, "-P", "-c", JUPYTER_BOOK, "build", str(sources)]
     command += ["-W", "-n", "--keep-going"]
+    if builder != "html":
+        command += ["--builder", "custom", "--custom-builder", builder]
     with steps.waiting("building the site"), log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(
             command,

@@ -8,11 +8,13 @@ another host, and every script is a classic one, so that pages also work when op
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from transfer.charts.renderer import MIME_TYPE, describe, svg
+from transfer.report.reuse import figure_csv
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -44,13 +46,22 @@ def chart_html(spec: dict[str, Any]) -> str:
     picture = base64.b64encode(svg(spec).encode("utf-8")).decode("ascii")
     words = html.escape(describe(spec), quote=True)
     # "</" would end the script element, wherever it stands.
+    table = figure_csv(spec)
+    data = ""
+    if table:
+        packed = base64.b64encode(table.encode("utf-8")).decode("ascii")
+        name = f"figure-{hashlib.sha256(table.encode()).hexdigest()[:6]}.csv"
+        data = (
+            f'<a class="chart-data" download="{name}" href="data:text/csv;base64,{packed}">'
+            "Data of this figure (CSV)</a>"
+        )
     content = json.dumps(spec, ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")
     return (
         '<div class="chart">'
         f'<img class="chart-still" alt="{words}" src="data:image/svg+xml;base64,{picture}">'
         '<div class="chart-live" hidden></div>'
         f'<script type="application/json">{content}</script>'
-        "</div>"
+        f"{data}</div>"
     )
 
 
@@ -77,7 +88,16 @@ def choose_scripts(
     context["script_files"][:] = kept
 
 
+def mend_roles(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Call the entries of a bibliography the items of their list, which docutils does not."""
+    if "citation-list" in context.get("body", ""):
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the page hook with Sphinx."""
     app.connect("html-page-context", choose_scripts, priority=LAST)
+    app.connect("html-page-context", mend_roles, priority=LAST)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,7 @@ row (counted from 1, without the header) and its column.
 """
 
 from transfer.tables.dataset import MissingCells, missing, parameters, read_measures
-from transfer.tables.items import ITEMS, read_items, write_items
+from transfer.tables.items import ITEMS, compact, read_items, write_items
 from transfer.tables.measures import (
     KEYS,
     MEASURES,
@@ -22,6 +22,7 @@ __all__ = [
     "METRICS",
     "MissingCells",
     "check_measures",
+    "compact",
     "missing",
     "parameters",
     "read_items",

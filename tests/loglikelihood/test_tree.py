@@ -1,0 +1,156 @@
+"""Properties of the tree and of what is computed on it, on made-up token ids."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from transfer.loglikelihood import Encoded, Engine
+from transfer.loglikelihood import engine as engines
+from transfer.loglikelihood.tree import packs, plant
+
+LONGEST = 120
+
+tokens = st.integers(0, 5)
+# Few distinct tokens and long shared beginnings, so that everything there is to share occurs.
+stems = st.sampled_from([(1,) * 40, (1,) * 40 + (2, 3) * 20, (4, 5) * 30, (0,)])
+contexts = st.builds(lambda stem, end: (*stem, *end), stems, st.lists(tokens, max_size=6))
+continuations = st.lists(tokens, min_size=1, max_size=7).map(tuple)
+requests = st.lists(st.builds(Encoded, contexts, continuations), min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=6,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=LONGEST,
+        initializer_range=0.4,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@torch.inference_mode()
+def one_by_one(model, encoded):
+    """Return the scores by the model's own forward pass on each request."""
+    values, greedy = [], []
+    for context, continuation in encoded:
+        whole = (context + continuation)[-(LONGEST + 1) :]
+        logits = model(torch.tensor([whole[:-1]])).logits[0, -len(continuation) :]
+        target = torch.tensor(continuation)
+        picked = torch.log_softmax(logits, -1).gather(-1, target[:, None])
+        values.append(float(picked.double().sum()))
+        greedy.append(bool((logits.argmax(-1) == target).all()))
+    return np.array(values), np.array(greedy)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(encoded=requests, budget=st.sampled_from([1, 16, 64, 300, 4096]), data=st.data())
+def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget, data):
+    way = data.draw(st.sampled_from(["blocks", "sdpa", "plain"]))
+    engine = Engine(model, LONGEST, way, budget)
+    expected, greedy = one_by_one(model, encoded)
+    scores = engine(encoded)
+    assert np.abs(scores.values - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()
+    order = data.draw(st.permutations(range(len(encoded))))
+    part = order[: data.draw(st.integers(1, len(order)))]
+    again = engine([encoded[at] for at in part])
+    assert np.abs(again.values - expected[part]).max() < 1e-4
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(encoded=requests, budget=st.integers(1, 200), shared=st.booleans())
+def test_every_request_can_be_read_off_the_packs(encoded, budget, shared):
+    """Follow the mask: what a read place sees is the tokens before its target, in order."""
+    asked = plant(encoded, LONGEST, shared)
+    read = {}
+    earlier = {}
+    for pack in packs(asked.roots, budget):
+        assert pack.size <= budget or len(pack.nodes) == 1
+        ids, positions, ends = pack.ids(), pack.positions(), pack.ends()
+        starts = dict(zip(map(id, pack.nodes), pack.starts, strict=True))
+        for place, (request, order, target) in zip(*pack.reads(), strict=True):
+            above = [
+                (node.positions[at], node.ids[at])
+                for node, first, last in pack.seen
+                if id(node) not in starts and first <= place < last
+                for at in range(len(node))
+            ]
+            assert all(id(n) in earlier for n, *_ in pack.seen if id(n) not in starts)
+            own = [(positions[j], ids[j]) for j in range(place + 1) if place < ends[j]]
+            path = sorted(above + own)
+            assert [position for position, _ in path] == list(range(len(path)))
+            read[request, order] = ([int(token) for _, token in path], target)
+        earlier |= {id(node): node for node in pack.kept}
+        for node in pack.dropped:
+            del earlier[id(node)]
+    assert not earlier
+    for number, (context, continuation) in enumerate(encoded):
+        whole = (context + continuation)[-(LONGEST + 1) :]
+        for order, target in enumerate(continuation):
+            before = whole[: len(whole) - len(continuation) + order]
+            assert read.pop((number, order)) == (list(before), target)
+    assert not read
+
+
+def test_a_shared_stem_is_run_once(model):
+    stem = tuple(np.random.default_rng(0).integers(0, 6, 100).tolist())
+    encoded = [Encoded((*stem, a), (b, a)) for a in range(6) for b in range(6)]
+    engine = Engine(model, LONGEST, "blocks")
+    engine(encoded)
+    assert engine.usage == (36 * 102, 100 + 6 + 36, 6 + 36, 0)
+
+
+def test_truncated_requests_are_counted(model):
+    encoded = [Encoded((1,) * 200, (2,)), Encoded((1,) * 20, (2,)), Encoded((1,) * 120, (2,))]
+    engine = Engine(model, LONGEST, "blocks")
+    assert np.abs(engine(encoded).values - one_by_one(model, encoded)[0]).max() < 1e-4
+    assert engine.usage.truncated == 1
+
+
+def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, caplog):
+    engine = Engine(model, LONGEST, "blocks", 64)
+    encoded = [Encoded((1, 2, number % 6), (3, 4, 5, number // 6)) for number in range(36)]
+    expected = engine(encoded).values
+    read, sizes = engine._read, []
+
+    def small(pack, *rest):
+        sizes.append(pack.size)
+        if pack.size > 20:
+            raise torch.OutOfMemoryError("no room")
+        return read(pack, *rest)
+
+    engine._read = small
+    done = {}
+    for numbers, scores in engine.stream(encoded):
+        assert not done.keys() & set(numbers.tolist())
+        done |= zip(numbers.tolist(), scores.values, strict=True)
+    assert np.allclose([done[number] for number in range(36)], expected, atol=1e-5)
+    assert engine.pack_tokens <= 32
+    assert "out of memory: going on with 32 tokens a pass" in caplog.text
+    assert max(sizes) > 20
+
+    engine._read = lambda *given: (_ for _ in ()).throw(RuntimeError("another fault"))
+    with pytest.raises(RuntimeError, match="another fault"):
+        engine(encoded)
+
+
+def test_logits_are_never_held_for_all_rows(model, monkeypatch):
+    monkeypatch.setitem(engines.LOGIT_BYTES, "cpu", 4 * 6 * 16)
+    encoded = [Encoded((number % 6, 1, 2), (3,) * 20) for number in range(6)]
+    engine = Engine(model, LONGEST, "blocks")
+    rows = []
+    head = model.get_output_embeddings().forward
+    monkeypatch.setattr(model.lm_head, "forward", lambda x: rows.append(len(x)) or head(x))
+    values = engine(encoded).values
+    assert max(rows) == 16
+    assert sum(rows) == engine.usage.predicted == 120
+    monkeypatch.undo()
+    assert np.abs(values - one_by_one(model, encoded)[0]).max() < 1e-4

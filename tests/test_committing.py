@@ -1,0 +1,108 @@
+"""What is copied from a workspace into `data`, and that nothing committed is lost."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_grid import BENCHMARK, finish, made_items, write_suite
+
+from transfer import grid
+from transfer.committing import collect
+from transfer.conditions import TRAJECTORY
+from transfer.errors import BadInput
+from transfer.measures import measure
+from transfer.suite import load_suite
+from transfer.tables import read_items, read_measures_table, write_items
+from transfer.tables.items import GRAIN
+from transfer.workspace import Workspace
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(grid, "repository", lambda: tmp_path)
+    return write_suite(tmp_path / "small.yaml")
+
+
+def test_collect_copies_what_is_finished_and_measures_it(study, tmp_path):
+    suite, space = load_suite(study), Workspace("small")
+    runs = suite.runs(mixtures=["V1P0"])
+    for run in runs:
+        finish(run, space)
+    collect(str(study))
+    folder = tmp_path / "data" / "small"
+    table = pd.read_csv(folder / "runs.csv")
+    assert list(table["run"]) == ["V1P0-S-s0-pretrain", "V1P0-S-s0-sft"]
+    assert set(table["processor"]) == {"a processor"}
+    assert len(pd.read_csv(folder / "loss.csv")) == 4
+    assert (folder / "checkpoints" / "V1P0-S-s0-sft" / "model.safetensors").is_file()
+    measures = read_measures_table(folder / "measures.parquet")
+    assert set(measures["stage"]) == {"pretrain", "sft"}
+    for run in runs:
+        published, _ = read_items(folder / "items" / f"{run.name}.parquet")
+        made = made_items(run)
+        gap = np.abs(np.stack(published["loglikelihood"]) - np.stack(made["loglikelihood"]))
+        assert 0 < gap.max() <= GRAIN / 2 + 1e-6
+        assert [
+            one.startswith(short)
+            for one, short in zip(made["item"], published["item"], strict=True)
+        ] == [True] * 1000
+        assert published["item"].nunique() == 1000
+        size = (folder / "items" / f"{run.name}.parquet").stat().st_size
+        assert size < space.items(run).stat().st_size
+        again = measure(published).set_index("normalization")["accuracy"]
+        rows = measures[measures["stage"] == run.stage].set_index("normalization")
+        assert (rows["accuracy"] == again).all()
+
+
+def test_a_second_workspace_adds_its_runs_and_loses_none(study, tmp_path, monkeypatch):
+    suite = load_suite(study)
+    for number, mixture in enumerate(("V1P1", "V1P0")):
+        monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / f"home{number}"))
+        space = Workspace("small")
+        for run in suite.runs(mixtures=[mixture]):
+            finish(run, space)
+            write_items(space.control(run), made_items(run), read_items(space.items(run))[1])
+            rows = measure(made_items(run)).assign(
+                suite="small", category="Semantic", step=2, tokens=100, **run.model_dump()
+            )
+            space.trajectory(run).parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(
+                pa.Table.from_pandas(rows, schema=TRAJECTORY, preserve_index=False),
+                space.trajectory(run),
+            )
+        collect(str(study))
+    folder = tmp_path / "data" / "small"
+    # In the suite's order, whatever came first.
+    assert list(pd.read_csv(folder / "runs.csv")["mixture"]) == ["V1P0"] * 2 + ["V1P1"] * 2
+    for name in ("measures", "control", "trajectory"):
+        table = pd.read_parquet(folder / f"{name}.parquet")
+        assert len(table) == 4 * 4, name
+        assert set(table["benchmark"]) == {BENCHMARK}
+    before = (folder / "control.parquet").read_bytes()
+    collect(str(study))
+    assert len(pd.read_parquet(folder / "trajectory.parquet")) == 16
+    assert len(pd.read_parquet(folder / "control.parquet")) == 16
+    assert (folder / "control.parquet").read_bytes()[:4] == before[:4]
+
+
+def test_a_committed_run_is_replaced_only_when_asked(study, tmp_path, monkeypatch):
+    run = load_suite(study).runs()[0]
+    finish(run, Workspace("small"))
+    collect(str(study))
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "elsewhere"))
+    finish(run, Workspace("small"), weights="others")
+    before = (tmp_path / "data" / "small" / "runs.csv").read_text()
+    with pytest.raises(BadInput, match=rf"run {run.name} is committed from another.*--replace"):
+        collect(str(study))
+    assert (tmp_path / "data" / "small" / "runs.csv").read_text() == before
+    collect(str(study), replace=True)
+    assert (tmp_path / "data" / "small" / "runs.csv").read_text() != before
+    kept = tmp_path / "data" / "small" / "checkpoints" / run.name / "model.safetensors"
+    assert kept.read_text() == "others"
+
+
+def test_collect_with_nothing_scored_says_what_to_run(study):
+    with pytest.raises(BadInput, match="transfer suite run"):
+        collect(str(study))

@@ -1,0 +1,98 @@
+"""`transfer suite verify` names every difference that is put in."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from small_grid import finish, write_suite
+
+from transfer import grid
+from transfer.committing import collect
+from transfer.errors import BadInput
+from transfer.suite import load_suite
+from transfer.tables import read_items, write_items
+from transfer.verification import verify
+from transfer.workspace import Workspace
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(grid, "repository", lambda: tmp_path)
+    path = write_suite(tmp_path / "small.yaml")
+    suite = load_suite(path)
+    for run in suite.runs():
+        finish(run, Workspace("small"))
+    collect(str(path))
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "empty"))
+    return suite
+
+
+def differences(study):
+    return [said for check in verify(study, scoring=False) for said in check.differences]
+
+
+def test_what_was_committed_holds(study):
+    checks = list(verify(study, scoring=False))
+    assert [check.differences for check in checks] == [[]] * 5
+    assert [check.number for check in checks] == [4, 4, 4, 16, 4]
+
+
+def edit_runs(folder, run, column, value):
+    path = folder / "runs.csv"
+    table = pd.read_csv(path).astype(object)
+    table.loc[table["run"] == run, column] = value
+    table.to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("checkpoint_sha256", "weights of V1P0-S-s0-sft have another hash"),
+        ("parent_sha256", "V1P0-S-s0-sft was fine-tuned from other weights"),
+        ("instructions_sha256", "the suite has runs with 2 different instructions_sha256"),
+    ],
+)
+def test_a_changed_hash_is_named(study, tmp_path, column, said):
+    edit_runs(tmp_path / "data" / "small", "V1P0-S-s0-sft", column, "f" * 64)
+    assert any(said in one for one in differences(study))
+
+
+def test_a_changed_measure_is_named(study, tmp_path):
+    path = tmp_path / "data" / "small" / "measures.parquet"
+    table = pd.read_parquet(path)
+    table.loc[3, "nll"] += 1e-6
+    table.to_parquet(path)
+    (said,) = differences(study)
+    assert said.startswith("nll of V1P0, S, 0, pretrain, agreement, unconditional: ")
+
+
+def test_a_changed_item_is_named(study, tmp_path):
+    path = tmp_path / "data" / "small" / "items" / "V1P1-S-s0-sft.parquet"
+    items, metadata = read_items(path)
+    items.loc[0, "item"] = "0123456"
+    write_items(path, items, metadata | {"items_sha256": {"agreement": "another"}})
+    said = differences(study)
+    assert "items of V1P1-S-s0-sft: agreement is not the committed benchmark" in said
+    assert any("agreement has other ids" in one for one in said)
+
+
+def test_items_that_are_gone_or_left_over_are_named(study, tmp_path):
+    folder = tmp_path / "data" / "small" / "items"
+    (folder / "V1P1-S-s0-sft.parquet").rename(folder / "V9P1-S-s0-sft.parquet")
+    checks = verify(study, scoring=False)
+    said = next(checks).differences
+    assert said == [
+        "run V1P1-S-s0-sft has no items",
+        "items of V9P1-S-s0-sft have no row in runs.csv",
+    ]
+
+
+def test_without_data_it_says_what_to_do(study, tmp_path):
+    (tmp_path / "data" / "small" / "runs.csv").unlink()
+    with pytest.raises(BadInput, match="transfer suite commit"):
+        next(verify(study))
+
+
+def test_items_files_are_parquet_that_anyone_reads(study, tmp_path):
+    table = pq.read_table(tmp_path / "data" / "small" / "items" / "V1P0-S-s0-sft.parquet")
+    assert table.num_rows == 1000

@@ -1,0 +1,165 @@
+"""Copies what a workspace has finished into `data/<suite>`, where it is committed.
+
+Runs that are committed already and are not in the workspace stay as they are, so a grid can be
+committed in parts, from several machines.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transfer.errors import BadInput
+from transfer.files import replacing, sha256
+from transfer.grid import data_folder
+from transfer.measures import measure_runs
+from transfer.suite import Run, Suite, load_suite
+from transfer.tables import MEASURES, compact, read_items, write_items, write_measures
+from transfer.workspace import Workspace
+
+RUN_KEYS = ["mixture", "scale", "seed", "stage"]
+
+
+def collect(name: str, replace: bool = False) -> str:
+    """Copy what is finished into `data/<suite>` and measure it; return what was done.
+
+    Items of every scored run (rounded, see `transfer.tables.compact`), `runs.csv` (what made each
+    run, and its hash), `loss.csv`, the checkpoints of the first scale and seed, `measures.parquet`,
+    `control.parquet` (measures on swapped contexts) and `trajectory.parquet`.
+
+    Parameters
+    ----------
+    name : str
+        The suite.
+    replace : bool
+        Take the workspace's run where another run of the same name is committed.
+
+    Raises
+    ------
+    BadInput
+        If nothing is scored, or a run is committed from another checkpoint and is not to be
+        replaced.
+    """
+    suite = load_suite(name)
+    space, folder = Workspace(suite.name), data_folder(suite.name)
+    finished = [run for run in suite.runs() if space.items(run).exists()]
+    if not finished:
+        raise BadInput(f"suite {suite.name}: nothing is scored; run `transfer suite run {name}`")
+    committed = _committed(folder)
+    if not replace:
+        _refuse_other(finished, space, committed, folder)
+    for run in finished:
+        items, metadata = read_items(space.items(run))
+        target = folder / "items" / f"{run.name}.parquet"
+        if not (target.exists() and read_items(target)[1] == metadata):
+            write_items(target, compact(items), metadata)
+        if (run.scale, run.seed) == (suite.scales[0].name, suite.scales[0].seeds[0]):
+            _copy_checkpoint(space.checkpoint(run), folder / "checkpoints" / run.name)
+    _write_records(suite, finished, space, folder)
+    table = measure_runs(sorted((folder / "items").glob("*.parquet")), suite)
+    write_measures(folder / "measures.parquet", table)
+    _write_conditions(suite, finished, space, folder)
+    return f"{len(finished)} runs, {len(table)} rows in {folder / 'measures.parquet'}"
+
+
+def _committed(folder: Path) -> dict[str, str]:
+    """Return the checkpoint hash of every committed run, by its name."""
+    path = folder / "runs.csv"
+    if not path.exists():
+        return {}
+    runs = pd.read_csv(path)
+    return dict(zip(runs["run"], runs["checkpoint_sha256"], strict=True))
+
+
+def _refuse_other(
+    finished: Sequence[Run], space: Workspace, committed: dict[str, str], folder: Path
+) -> None:
+    for run in finished:
+        was = committed.get(run.name)
+        if was is not None and was != _said(space.checkpoint(run))["checkpoint_sha256"]:
+            raise BadInput(
+                f"{folder / 'runs.csv'}: run {run.name} is committed from another checkpoint; "
+                "give --replace to put this one in its place"
+            )
+
+
+def _write_records(suite: Suite, finished: Sequence[Run], space: Workspace, folder: Path) -> None:
+    """Write `runs.csv` and `loss.csv`: the workspace's runs, and those that were there before."""
+    records = [_record(space.checkpoint(run), run) for run in finished]
+    curves = [
+        pd.read_csv(space.checkpoint(run) / "loss.csv").assign(run=run.name, **run.model_dump())
+        for run in finished
+    ]
+    order = {run.name: place for place, run in enumerate(suite.runs())}
+    for name, fresh in (("runs.csv", pd.DataFrame(records)), ("loss.csv", pd.concat(curves))):
+        path = folder / name
+        if path.exists():
+            before = pd.read_csv(path)
+            fresh = pd.concat([before[~before["run"].isin(fresh["run"])], fresh])
+        fresh = fresh.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
+        with replacing(path) as beside:
+            fresh.to_csv(beside, index=False)
+
+
+def _write_conditions(
+    suite: Suite, finished: Sequence[Run], space: Workspace, folder: Path
+) -> None:
+    from transfer.conditions import TRAJECTORY
+
+    controls = [space.control(run) for run in finished if space.control(run).exists()]
+    if controls:
+        _merge(measure_runs(controls, suite), MEASURES, folder / "control.parquet")
+    ways = [space.trajectory(run) for run in finished if space.trajectory(run).exists()]
+    if ways:
+        table = pd.concat([pd.read_parquet(path) for path in ways], ignore_index=True)
+        _merge(table, TRAJECTORY, folder / "trajectory.parquet")
+
+
+def _merge(fresh: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
+    """Write rows, and those of other runs that the file held before."""
+    if path.exists():
+        before = pd.read_parquet(path)
+        known = pd.MultiIndex.from_frame(fresh[RUN_KEYS])
+        others = ~pd.MultiIndex.from_frame(before[RUN_KEYS]).isin(known)
+        fresh = pd.concat([before[others], fresh], ignore_index=True)
+    table = pa.Table.from_pandas(fresh, schema=schema, preserve_index=False)
+    with replacing(path) as beside:
+        pq.write_table(table.replace_schema_metadata(None), beside, compression="zstd")
+
+
+def _said(checkpoint: Path) -> dict[str, Any]:
+    return json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
+
+
+def _record(checkpoint: Path, run: Run) -> dict[str, Any]:
+    """Return what made a run, flat, for one row of `runs.csv`."""
+    said = _said(checkpoint)
+    plan = said["plan"]
+    kept = ("tokens", "seconds", "threads", "device", "processor", "checkpoint_sha256")
+    made_of = ("shard_sha256", "tokenizer_sha256", "parent_sha256", "instructions_sha256")
+    versions = " ".join(f"{package}=={number}" for package, number in said["versions"].items())
+    return {
+        "run": run.name,
+        **run.model_dump(),
+        **{key: said.get(key) for key in kept},
+        "suite_sha256": said["suite_sha256"],
+        **{key: plan.get(key) for key in made_of},
+        "versions": versions,
+        "created": said["created"],
+    }
+
+
+def _copy_checkpoint(source: Path, target: Path) -> None:
+    """Copy a checkpoint unless the same weights are there."""
+    there = target / "model.safetensors"
+    if there.exists() and sha256(there) == sha256(source / "model.safetensors"):
+        return
+    with replacing(target) as beside:
+        shutil.copytree(source, beside)

@@ -1,0 +1,74 @@
+"""Scoring a run under other conditions: with swapped contexts, and on its way.
+
+The control condition gives every item another item's context. A benchmark on which a model does as
+well then is answered without reading. The trajectory scores the checkpoints that were kept on the
+way, so that one can see when a benchmark is learnt.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transfer import scoring
+from transfer.benchmarks import swapped
+from transfer.errors import BadInput
+from transfer.files import replacing
+from transfer.measures import measure_runs
+from transfer.suite import Run, Suite
+from transfer.tables import MEASURES
+from transfer.workspace import Workspace
+
+TRAJECTORY = MEASURES.append(pa.field("step", pa.int32())).append(pa.field("tokens", pa.int64()))
+"""Columns of a trajectory: those of a measures table, the step, and the tokens seen up to it."""
+
+
+def score_control(suite: Suite, run: Run, workspace: Workspace) -> Path:
+    """Return the items table of a run on swapped contexts, scoring it if it is not there yet."""
+    items = scoring.read_benchmarks(suite, workspace)
+    control = {name: swapped([dict(row) for row in rows]) for name, rows in items.items()}
+    return scoring.score_folder(
+        suite, run, workspace.checkpoint(run), control, workspace.control(run)
+    )
+
+
+def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
+    """Return the measures of a run at every point of its way, its end included.
+
+    Raises
+    ------
+    BadInput
+        If a checkpoint that the suite file asks for was not kept.
+    """
+    out = workspace.trajectory(run)
+    points = [*_snapshots(suite, run, workspace), workspace.checkpoint(run)]
+    items = scoring.read_benchmarks(suite, workspace)
+    tables = []
+    for folder in points:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        scored = out.with_name(f"{run.name}-step-{record['step']}.items.parquet")
+        scoring.score_folder(suite, run, folder, items, scored)
+        table = measure_runs([scored], suite)
+        tables.append(table.assign(step=record["step"], tokens=record["tokens"]))
+    table = pa.Table.from_pandas(
+        pd.concat(tables, ignore_index=True), schema=TRAJECTORY, preserve_index=False
+    )
+    with replacing(out) as beside:
+        pq.write_table(table.replace_schema_metadata(None), beside, compression="zstd")
+    return out
+
+
+def _snapshots(suite: Suite, run: Run, workspace: Workspace) -> list[Path]:
+    """Return the checkpoints on the way, in order."""
+    folder = workspace.snapshots(run)
+    found = sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    if len(found) < len(suite.points(run)):
+        raise BadInput(
+            f"{folder}: {len(found)} checkpoints on the way, the suite file asks for "
+            f"{len(suite.points(run))}; remove {workspace.checkpoint(run)} to train the run again"
+        )
+    return found

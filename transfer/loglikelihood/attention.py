@@ -1,0 +1,323 @@
+"""Attention over a pack: every token sees the tokens above it in the tree, and itself.
+
+Two ways, for any model of transformers that takes its attention from `AttentionInterface`:
+
+- **blocks**, on a CPU: nodes of like size go together into one call, each seeing itself; then the
+  tokens below a stem attend to it in one call without a mask, and the parts are merged by their
+  log-sum-exp. Nothing is computed that the tree does not need but the padding of the blocks.
+- **whole**, elsewhere: one call of PyTorch's scaled dot-product attention over the pack and the
+  stems of earlier packs, with a mask; or of FlexAttention, which skips what the mask leaves empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import AttentionInterface
+
+from transfer.loglikelihood.tree import Node, Pack
+
+NAME = "transfer_tree"
+
+WAYS = ("blocks", "sdpa", "flex")
+
+
+class UnsupportedAttentionError(Exception):
+    """A model asks for what attention over a tree does not do."""
+
+
+class _Block(NamedTuple):
+    """Nodes of like size: which tokens, (node, token), and which of them each sees.
+
+    `mask` is None where every node is a chain.
+    """
+
+    places: torch.Tensor
+    mask: torch.Tensor | None
+
+
+class _Stem(NamedTuple):
+    """The keys and values of a stem, layer by layer."""
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+
+
+class TreeAttention:
+    """Attention of a model over packs, one after the other.
+
+    Parameters
+    ----------
+    way
+        `blocks`, `sdpa` or `flex`.
+    longest
+        Tokens that the model reads; a sliding window of fewer is refused.
+    """
+
+    def __init__(self, way: str, longest: int) -> None:
+        self.way, self.longest = way, longest
+        self.stems: dict[int, _Stem] = {}
+        self.calls = 0
+
+    @contextlib.contextmanager
+    def over(self, pack: Pack, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+        """Make the model's forward pass in this context attend over `pack`."""
+        global _current
+        self.pack, self.calls = pack, 0
+        for node in pack.kept:
+            self.stems[id(node)] = _Stem([], [])
+        if self.way == "blocks":
+            self.blocks, inverse = _blocks(pack, device, dtype)
+            self.inverse = torch.from_numpy(inverse).to(device)
+        else:
+            self._mask_whole(device)
+        _current = self
+        try:
+            yield
+        finally:
+            _current = None
+        for node in pack.dropped:
+            self.stems.pop(id(node), None)
+
+    def __call__(
+        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, scale: float | None
+    ) -> torch.Tensor:
+        """Return (1, token, head, size) from queries (1, head, token, size) of the next layer."""
+        layer, self.calls = self.calls, self.calls + 1
+        out = (self._by_blocks if self.way == "blocks" else self._whole)(
+            query, keys, values, scale, layer
+        )
+        for node in self.pack.kept:
+            kept = self.stems[id(node)]
+            place = self._place(node)
+            # A copy, so that the pack's own keys can be freed.
+            kept.keys.append(keys[:, :, place].clone())
+            kept.values.append(values[:, :, place].clone())
+        return out
+
+    def _place(self, node: Node) -> slice:
+        start = self.pack.starts[self.pack.nodes.index(node)]
+        return slice(start, start + len(node))
+
+    def _stem(
+        self, node: Node, keys: torch.Tensor, values: torch.Tensor, layer: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the keys and values of a stem of this pack or an earlier one."""
+        kept = self.stems.get(id(node))
+        if kept is not None and len(kept.keys) > layer:
+            return kept.keys[layer], kept.values[layer]
+        place = self._place(node)
+        return keys[:, :, place], values[:, :, place]
+
+    def _by_blocks(
+        self,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        scale: float | None,
+        layer: int,
+    ) -> torch.Tensor:
+        groups = query.shape[1] // keys.shape[1]
+        rows = [x[0].transpose(0, 1) for x in (query, keys, values)]
+        outs, sums = [], []
+        for block in self.blocks:
+            count, width = block.places.shape
+            q, k, v = (
+                x.index_select(0, block.places.view(-1))
+                .view(count, width, *x.shape[1:])
+                .transpose(1, 2)
+                for x in rows
+            )
+            out, total = _flash(q, _repeat(k, groups), _repeat(v, groups), block.mask, scale)
+            outs.append(out.transpose(1, 2).reshape(count * width, *rows[0].shape[1:]))
+            sums.append(total.transpose(1, 2).reshape(count * width, -1))
+        merged = torch.cat(outs).index_select(0, self.inverse)
+        if not self.pack.seen:
+            return merged[None]
+        total = torch.cat(sums).index_select(0, self.inverse)
+        for node, first, last in self.pack.seen:
+            k, v = self._stem(node, keys, values, layer)
+            out, above = _flash(
+                query[:, :, first:last], _repeat(k, groups), _repeat(v, groups), False, scale
+            )
+            above = above[0].transpose(0, 1)
+            before = total[first:last]
+            both = torch.logaddexp(before, above)
+            part = merged[first:last]
+            part.mul_((before - both).exp_().to(part.dtype)[..., None])
+            part.add_(out[0].transpose(0, 1) * (above - both).exp_().to(part.dtype)[..., None])
+            total[first:last] = both
+        return merged[None]
+
+    def _mask_whole(self, device: torch.device) -> None:
+        """Make the mask of the pack's tokens over those of earlier stems and their own."""
+        starts, ends = [], []
+        own = {id(node) for node in self.pack.nodes}
+        self.earlier = [seen[0] for seen in self.pack.seen if id(seen[0]) not in own]
+        for node, first, last in self.pack.seen:
+            if id(node) not in own:
+                starts.append(np.full(len(node), first))
+                ends.append(np.full(len(node), last))
+        starts.append(np.arange(self.pack.size))
+        ends.append(self.pack.ends())
+        start = torch.from_numpy(np.concatenate(starts)).to(device)
+        end = torch.from_numpy(np.concatenate(ends)).to(device)
+        if self.way == "flex":
+            from torch.nn.attention.flex_attention import create_block_mask
+
+            def sees(batch: Any, head: Any, at: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+                return (start[of] <= at) & (at < end[of])
+
+            self.mask: Any = create_block_mask(
+                sees, None, None, self.pack.size, len(start), device=device
+            )
+        else:
+            at = torch.arange(self.pack.size, device=device)[:, None]
+            self.mask = ((start <= at) & (at < end))[None, None]
+
+    def _whole(
+        self,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        scale: float | None,
+        layer: int,
+    ) -> torch.Tensor:
+        above = [self._stem(node, keys, values, layer) for node in self.earlier]
+        if above:
+            keys = torch.cat([*(k for k, _ in above), keys], 2)
+            values = torch.cat([*(v for _, v in above), values], 2)
+        groups = query.shape[1] // keys.shape[1]
+        keys, values = _repeat(keys, groups), _repeat(values, groups)
+        if self.way == "flex":
+            out = _flex(query.device)(query, keys, values, block_mask=self.mask, scale=scale)
+        else:
+            out = torch.nn.functional.scaled_dot_product_attention(
+                query, keys, values, attn_mask=self.mask, scale=scale
+            )
+        return out.transpose(1, 2)
+
+
+_current: TreeAttention | None = None
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **rest: Any,
+) -> tuple[torch.Tensor, None]:
+    if _current is None:
+        raise UnsupportedAttentionError("attention over a tree outside of a pack")
+    if softcap is not None:
+        raise UnsupportedAttentionError("it caps its attention scores")
+    if sliding_window is not None and sliding_window < _current.longest:
+        raise UnsupportedAttentionError(f"it sees {sliding_window} tokens back")
+    if query.shape[-1] != value.shape[-1]:
+        raise UnsupportedAttentionError("its keys and values differ in size")
+    return _current(query, key, value, scaling), None
+
+
+AttentionInterface.register(NAME, _attend)
+
+
+def _flash(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor | bool | None,
+    scale: float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return attention and its log-sum-exp; `mask` None is causal, False is none at all."""
+    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query,
+        keys,
+        values,
+        0.0,
+        mask is None,
+        attn_mask=mask if isinstance(mask, torch.Tensor) else None,
+        scale=scale,
+    )
+
+
+def _repeat(heads: torch.Tensor, times: int) -> torch.Tensor:
+    return heads if times == 1 else heads.repeat_interleave(times, 1)
+
+
+def _blocks(
+    pack: Pack, device: torch.device, dtype: torch.dtype
+) -> tuple[list[_Block], np.ndarray]:
+    """Return the blocks of a pack, and for every token its place in their outputs."""
+    inverse = np.empty(pack.size, dtype=np.int64)
+    blocks: list[_Block] = []
+    before = 0
+    for members in _alike(pack):
+        sizes = np.array([len(pack.nodes[at]) for at in members])
+        starts = np.array([pack.starts[at] for at in members])
+        width = int(sizes.max())
+        column = np.arange(width)
+        real = column < sizes[:, None]
+        index = np.where(real, starts[:, None] + column, starts[:, None])
+        inverse[index[real]] = before + np.flatnonzero(real)
+        before += index.size
+        mask = None
+        if pack.nodes[members[0]].ends is not None:
+            ends = np.zeros((len(members), width), dtype=np.int64)
+            for row, at in enumerate(members):
+                node = pack.nodes[at]
+                assert node.ends is not None
+                ends[row, : len(node)] = node.ends
+            sees = (column <= column[:, None]) & (column[:, None] < ends[:, None, :])
+            # A token of the padding sees itself, since a row of nothing has no softmax.
+            sees |= np.eye(width, dtype=bool)
+            blocked = torch.zeros(sees.shape, dtype=dtype)
+            mask = blocked.masked_fill_(~torch.from_numpy(sees), -torch.inf)[:, None].to(device)
+        blocks.append(_Block(torch.from_numpy(index).to(device), mask))
+    return blocks, inverse
+
+
+def _alike(pack: Pack) -> Iterator[list[int]]:
+    """Yield the numbers of nodes that go into one call: chains or trees, of like size."""
+    order = sorted(
+        range(len(pack.nodes)),
+        key=lambda at: (pack.nodes[at].ends is not None, -len(pack.nodes[at])),
+    )
+    members: list[int] = []
+    padding = 0
+    for at in order:
+        node = pack.nodes[at]
+        if members:
+            first = pack.nodes[members[0]]
+            short = len(first) - len(node)
+            other = (first.ends is None) != (node.ends is None)
+            # A call costs about as much as this padding.
+            if other or (padding + short > 64 and short > len(first) // 8):
+                yield members
+                members, padding, short = [], 0, 0
+            padding += short
+        members.append(at)
+    yield members
+
+
+def _flex(device: torch.device) -> Any:
+    """Return FlexAttention; compiled where it has kernels."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    if device.type == "cpu":
+        return flex_attention
+    global _compiled
+    if _compiled is None:
+        _compiled = torch.compile(flex_attention, dynamic=True)
+    return _compiled
+
+
+_compiled: Any = None

@@ -1,0 +1,132 @@
+"""A model and its tokenizer, read from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from transfer.errors import BadInput
+from transfer.loglikelihood.encoding import Encoder
+from transfer.loglikelihood.engine import Engine
+from transfer.loglikelihood.tree import Encoded
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+
+
+class Checkpoint:
+    """A model and its tokenizer, read from a folder in Hugging Face format.
+
+    Parameters
+    ----------
+    folder
+        Holds the config, weights in safetensors and the tokenizer. Code in it is never run.
+
+    Raises
+    ------
+    BadInput
+        If the folder, its config, tokenizer or weights are missing or cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        _check(folder)
+        self.device = torch.accelerator.current_accelerator() or torch.device("cpu")
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            raise BadInput(f"{folder}: the tokenizer cannot be read ({_line(error)})") from error
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except Exception as error:
+            raise BadInput(f"{folder}: the model cannot be read ({_line(error)})") from error
+        model, report = loaded
+        if report["missing_keys"]:
+            raise BadInput(
+                f"{folder}: the weights lack {min(report['missing_keys'])}; save the model again"
+            )
+        self.model = model.eval().to(self.device)
+        self.longest = _longest(self.model.config, self.tokenizer)
+        bos = self.tokenizer.bos_token_id
+        self.prefix: int = self.tokenizer.eos_token_id if bos is None else bos
+        self.encoder = Encoder(self.tokenizer, self.prefix)
+        self.engine = Engine(self.model, self.longest)
+
+    def chat(self, content: str) -> str:
+        """Return a user's turn in the chat template, up to where the answer begins."""
+        if not self.tokenizer.chat_template:
+            raise BadInput(
+                f"{self.folder}: the tokenizer has no chat template; score without chat or add one"
+            )
+        return self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+
+    def encode(self, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:
+        """Return the token ids of pairs of context and continuation, as `Encoder` does."""
+        return self.encoder(pairs)
+
+    def loglikelihoods(self, encoded: Sequence[Encoded]) -> np.ndarray:
+        """Return the log-likelihood of every continuation, in nats, summed over its tokens.
+
+        Where context and continuation are longer than the model reads, the context loses its
+        first tokens. NaN comes back as NaN.
+
+        Raises
+        ------
+        BadInput
+            If a continuation has no token, or more than the model reads.
+        """
+        self.refuse_lengths(encoded)
+        return self.engine(encoded).values
+
+    def refuse_lengths(self, encoded: Sequence[Encoded]) -> None:
+        """Raise if a continuation has no token, or more than the model reads."""
+        for pair in encoded:
+            if not 1 <= len(pair.continuation) <= self.longest:
+                raise BadInput(
+                    f"{self.folder}: a continuation has {len(pair.continuation)} tokens, the model "
+                    f"reads 1 to {self.longest}; mend the option"
+                )
+
+
+def _check(folder: Path) -> None:
+    """Raise if a folder lacks what a checkpoint has."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; give a checkpoint in Hugging Face format")
+    if not (folder / "config.json").exists():
+        raise BadInput(f"{folder}: no config.json; give a checkpoint in Hugging Face format")
+    if not any((folder / name).exists() for name in _TOKENIZERS):
+        raise BadInput(f"{folder}: no tokenizer; save the model's tokenizer into the folder")
+    if not any(folder.glob("*.safetensors")):
+        pickles = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
+        raise BadInput(
+            f"{folder}: weights only as a pickle ({pickles[0].name}), which is not opened; "
+            "save them as safetensors"
+            if pickles
+            else f"{folder}: no weights (*.safetensors); save the model into the folder"
+        )
+
+
+def _longest(config: Any, tokenizer: Any) -> int:
+    """Return how many tokens a model reads, looked up where lm-evaluation-harness does."""
+    config = getattr(config, "text_config", None) or config
+    for name in ("n_positions", "max_position_embeddings", "n_ctx"):
+        if getattr(config, name, None) is not None:
+            return int(getattr(config, name))
+    limit = getattr(tokenizer, "model_max_length", None)
+    return int(limit) if limit is not None and limit < 10**29 else 2048
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,276 @@
+"""Log-likelihoods of requests under a model, every token of their tree run once."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import inspect
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from transfer.loglikelihood.attention import NAME, TreeAttention, UnsupportedAttentionError
+from transfer.loglikelihood.tree import Encoded, Pack, packs, plant
+
+PACK_TOKENS = 4096
+"""Tokens in one forward pass."""
+
+LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
+"""Logits held at a time, in bytes of float32: on a CPU, what stays in its cache."""
+
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}
+"""Nats by which a request of the tree may differ from the model's own forward pass."""
+
+log = logging.getLogger(__name__)
+
+
+class Scores(NamedTuple):
+    """What came of requests, in their order.
+
+    Attributes
+    ----------
+    values : array of float64, (request)
+        Log-likelihood of the continuation, in nats, summed over its tokens.
+    greedy : array of bool, (request)
+        Whether every token of it is the most likely one.
+    """
+
+    values: np.ndarray
+    greedy: np.ndarray
+
+
+class Usage(NamedTuple):
+    """What a call took.
+
+    `asked` are the tokens that one forward pass a request would run, `run` those that were run,
+    `predicted` the places where the head was run, `truncated` the requests that were shortened.
+    """
+
+    asked: int = 0
+    run: int = 0
+    predicted: int = 0
+    truncated: int = 0
+
+
+class Engine:
+    """A causal model of transformers, ready to score.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, on its device.
+    longest
+        Tokens that it reads.
+    way
+        How attention over the tree is computed (`transfer.loglikelihood.attention.WAYS`), or
+        `plain`: every distinct request by itself. None chooses, and tries the choice out on a few
+        made-up requests.
+    pack_tokens
+        Tokens in one forward pass. It is halved when memory runs out.
+    """
+
+    def __init__(
+        self, model: Any, longest: int, way: str | None = None, pack_tokens: int = PACK_TOKENS
+    ) -> None:
+        self.model, self.longest, self.way, self.pack_tokens = model, longest, way, pack_tokens
+        self.usage = Usage()
+        kind = self.model.device.type
+        self._logit_bytes = LOGIT_BYTES.get(kind, LOGIT_BYTES["other"])
+        self._whole_head = False
+        if way is None:
+            self._choose()
+
+    def __call__(self, encoded: Sequence[Encoded]) -> Scores:
+        """Return the scores of requests.
+
+        Where context and continuation are longer than the model reads, the context loses its
+        first tokens. NaN comes back as NaN.
+        """
+        values, greedy = np.zeros(len(encoded)), np.zeros(len(encoded), dtype=bool)
+        for numbers, scores in self.stream(encoded):
+            values[numbers], greedy[numbers] = scores
+        return Scores(values, greedy)
+
+    def stream(self, encoded: Sequence[Encoded]) -> Iterator[tuple[np.ndarray, Scores]]:
+        """Yield the numbers of the requests that a forward pass completed, and their scores."""
+        self.usage = Usage()
+        left = np.arange(len(encoded))
+        while len(left):
+            done = np.zeros(len(left), dtype=bool)
+            try:
+                for numbers, scores in self._once([encoded[number] for number in left.tolist()]):
+                    done[numbers] = True
+                    yield left[numbers], scores
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error) or self.pack_tokens < 2:
+                    raise
+                self.pack_tokens //= 2
+                log.warning("out of memory: going on with %d tokens a pass", self.pack_tokens)
+            else:
+                break
+            left = left[~done]
+            gc.collect()
+            if self.model.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _once(self, encoded: Sequence[Encoded]) -> Iterator[tuple[np.ndarray, Scores]]:
+        """Yield requests as their last token is read."""
+        shared = self.way != "plain"
+        asked = plant(encoded, self.longest, shared)
+        self.usage = self.usage._replace(asked=self.usage.asked + asked.asked)
+        self.usage = self.usage._replace(truncated=asked.truncated)
+        values, greedy = np.zeros(len(encoded)), np.ones(len(encoded), dtype=bool)
+        missing = np.array([len(request.continuation) for request in encoded])
+        attention = TreeAttention(self.way, self.longest) if shared and self.way else None
+        for pack in packs(asked.roots, self.pack_tokens):
+            places, reads = pack.reads()
+            found, best = self._read(pack, places, reads[:, 2], attention)
+            self.usage = self.usage._replace(
+                run=self.usage.run + pack.size,
+                predicted=self.usage.predicted + len(np.unique(places)),
+            )
+            if not len(places):
+                continue
+            np.add.at(values, reads[:, 0], found)
+            np.logical_and.at(greedy, reads[:, 0], best)
+            np.subtract.at(missing, reads[:, 0], 1)
+            touched = np.unique(reads[:, 0])
+            done = touched[missing[touched] == 0]
+            yield done, Scores(values[done], greedy[done])
+
+    @torch.inference_mode()
+    def _read(
+        self, pack: Pack, places: np.ndarray, targets: np.ndarray, attention: TreeAttention | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-probabilities of targets, and whether each is the most likely token."""
+        if attention is not None:
+            hidden = self._run_tree(pack, attention)
+        else:
+            hidden, places = self._run_plain(pack, places)
+        found, best = np.empty(len(places)), np.empty(len(places), dtype=bool)
+        kept, which = np.unique(places, return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        rows = max(16, self._logit_bytes // (4 * self._vocabulary))
+        bounds = np.searchsorted(which[order], np.arange(0, len(kept) + rows, rows))
+        for chunk, (low, high) in enumerate(itertools.pairwise(bounds.tolist())):
+            at = self._tensor(kept[chunk * rows : (chunk + 1) * rows])
+            logits = hidden[at] if self._whole_head else self._head(hidden[at])
+            logits = logits.float()
+            asked = order[low:high]
+            row = self._tensor(which[asked] - chunk * rows)
+            target = self._tensor(targets[asked])
+            top, likely = logits.max(-1)
+            chosen = logits[row, target]
+            total = logits.sub_(top[:, None]).exp_().sum(-1).log_().add_(top)
+            found[asked] = (chosen - total[row]).double().cpu().numpy()
+            best[asked] = (likely[row] == target).cpu().numpy()
+        return found, best
+
+    def _run_tree(self, pack: Pack, attention: TreeAttention) -> torch.Tensor:
+        """Return the hidden state of every token of a pack, (token, size)."""
+        model = self.model
+        ids, positions = self._tensor(pack.ids())[None], self._tensor(pack.positions())[None]
+        with _implementation(model, NAME), attention.over(pack, model.device, model.dtype):
+            hidden = model.base_model(input_ids=ids, position_ids=positions, use_cache=False)[0]
+            if attention.calls == 0:
+                raise UnsupportedAttentionError("it has attention of its own")
+        return hidden[0]
+
+    def _run_plain(self, pack: Pack, places: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+        """Return hidden states, or logits, of sequences side by side, and the places in them."""
+        sizes = [len(node) for node in pack.nodes]
+        width = max(sizes)
+        ids = np.zeros((len(sizes), width), dtype=np.int64)
+        for row, node in enumerate(pack.nodes):
+            ids[row, : len(node)] = node.ids
+        # Padding is on the right, where causal attention never looks.
+        given = {"input_ids": self._tensor(ids), "use_cache": False}
+        owner = np.searchsorted(pack.starts, places, side="right") - 1
+        column = places - np.array(pack.starts)[owner]
+        if not self._whole_head:
+            return self.model.base_model(**given)[0].flatten(0, 1), owner * width + column
+        first = int(column.min()) if len(column) else width - 1
+        if "logits_to_keep" in inspect.signature(self.model.forward).parameters:
+            given["logits_to_keep"] = width - first
+        else:
+            first = 0
+        logits = self.model(**given).logits
+        return logits.flatten(0, 1), owner * (width - first) + column - first
+
+    @property
+    def _vocabulary(self) -> int:
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
+    def _head(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.model.get_output_embeddings()(hidden)
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
+
+    def _choose(self) -> None:
+        """Choose how to run the model: what gives the log-likelihoods of its own forward pass."""
+        requests = _made_up(self._vocabulary, self.longest)
+        tolerance = TOLERANCE.get(self.model.dtype, 0.2)
+        self.way, self._whole_head = "plain", True
+        own = self(requests).values
+        why = ""
+        for way in ("blocks" if self.model.device.type == "cpu" else "sdpa", "plain"):
+            self.way, self._whole_head = way, False
+            try:
+                gap = float(np.abs(self(requests).values - own).max())
+            except Exception as error:  # whatever the model raises, its own forward pass is left
+                gap, said = np.inf, (str(error).splitlines() or [""])[0]
+                why = why or f"{type(error).__name__}: {said}"
+            # A model that returns NaN is refused later, where its items can be named.
+            if not gap > tolerance:
+                break
+            why = why or f"{gap:.1g} nats off its own forward pass"
+        else:
+            self._whole_head = True
+        if self.way == "plain":
+            log.warning(
+                "%s: tokens cannot be shared between requests (%s); every request is run by itself",
+                type(self.model).__name__,
+                why,
+            )
+
+
+@contextlib.contextmanager
+def _implementation(model: Any, name: str) -> Iterator[None]:
+    """Have a model take its attention from `name`."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation(name)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _made_up(vocabulary: int, longest: int) -> list[Encoded]:
+    """Return requests that use all that a tree has: stems, branches, and paths of several nodes."""
+    draw = np.random.default_rng(0)
+    size = min(longest // 3, 40)
+
+    def some(count: int) -> tuple[int, ...]:
+        return tuple(draw.integers(0, vocabulary, count).tolist())
+
+    stem = some(size)
+    requests = []
+    for context in (stem + some(3), stem + some(size // 2), some(5)):
+        start = some(2)
+        for option in (start + some(2), start + some(4), some(1), some(3)):
+            requests.append(Encoded(context, option))
+    return requests
+
+
+def _out_of_memory(error: Exception) -> bool:
+    said = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "not enough memory" in said
+        or "can't allocate memory" in said
+    )

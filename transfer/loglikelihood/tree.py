@@ -1,0 +1,320 @@
+"""The tree of token sequences that a set of requests needs, cut into packs.
+
+A request is a context and a continuation. What all requests need is a tree: a context that many
+requests have is in it once, a prefix that many contexts have is in it once, and so is a prefix that
+the continuations of a context have. The tree is made of nodes of two kinds:
+
+- a **stem** is a run of tokens that several nodes continue (a few-shot prefix, a passage),
+- a **leaf** is one context, less its stems, with the tree of its continuations behind it.
+
+A pack is a list of nodes that one forward pass takes, laid out one after the other without
+padding, every node after its ancestors. A token sees the tokens whose subtree it is in: with the
+tokens in this order, token `i` sees token `j` if `j <= i < end[j]`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+SHARED_TOKENS = 32
+"""Contexts that begin with this many equal tokens share a stem. Fewer are not worth it: a stem
+costs an attention call of its own in every layer."""
+
+LONG_CONTEXT = 160
+"""A context of more tokens is a stem of its own continuations, so that they are not paid for by an
+attention mask over all of it."""
+
+
+class Encoded(NamedTuple):
+    """Token ids of a context, never empty, and of its continuation."""
+
+    context: tuple[int, ...]
+    continuation: tuple[int, ...]
+
+
+class Node:
+    """A run of tokens of the tree, or a small tree of them.
+
+    Attributes
+    ----------
+    ids, positions : array, (token)
+        Token ids, and how many tokens are before each of them on its path.
+    ends : array, (token), or None
+        Where the subtree of each token ends in this node; None where the tokens are a chain.
+    reads : list of (place, request, order, target)
+        The token at `place` predicts `target`, which is token `order` of the request.
+    stems : tuple of Node
+        The ancestors, from the root.
+    children : list of Node
+    """
+
+    __slots__ = ("children", "ends", "ids", "positions", "reads", "stems")
+
+    def __init__(self, ids: np.ndarray, positions: np.ndarray, stems: tuple[Node, ...]) -> None:
+        self.ids, self.positions, self.stems = ids, positions, stems
+        self.ends: np.ndarray | None = None
+        self.reads: list[tuple[int, int, int, int]] = []
+        self.children: list[Node] = []
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class _Group(NamedTuple):
+    """A context and what continues it: request number, tokens behind it, tokens to predict."""
+
+    context: np.ndarray
+    tails: list[tuple[int, tuple[int, ...], tuple[int, ...]]]
+
+
+class Asked(NamedTuple):
+    """What requests come to: the roots of their tree, and sizes in tokens.
+
+    `asked` is what one forward pass a request would run, `truncated` the number of requests whose
+    context lost its first tokens.
+    """
+
+    roots: list[Node]
+    asked: int
+    truncated: int
+
+
+def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Asked:
+    """Return the tree of requests, each shortened from the left to what the model reads.
+
+    Parameters
+    ----------
+    encoded
+        The requests; their numbers are their places here. Equal ones are in the tree once.
+    longest
+        Tokens that the model reads.
+    shared
+        Whether a prefix may be shared. If not, every distinct request is a chain of its own.
+    """
+    groups: dict[tuple[int, ...], _Group] = {}
+    asked = truncated = 0
+    for number, (context, continuation) in enumerate(encoded):
+        over = len(context) + len(continuation) - (longest + 1)
+        if over > 0:
+            truncated += 1
+            context = context[over:]
+        asked += len(context) + len(continuation) - 1
+        tail = continuation[:-1]
+        key = context if shared else context + tail
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(np.array(context, dtype=np.int64), [])
+        group.tails.append((number, tail, continuation))
+    ordered = sorted(groups.values(), key=lambda group: group.context.astype(">u4").tobytes())
+    roots: list[Node] = []
+    if shared:
+        _grow(ordered, roots)
+    else:
+        for group in ordered:
+            _hang(group, 0, (), roots, alone=True)
+    _sort(roots)
+    return Asked(roots, asked, truncated)
+
+
+def _grow(groups: Sequence[_Group], roots: list[Node]) -> None:
+    """Add the tree of groups, which are in the order of their contexts, to the roots."""
+    same = [0, *(_common(a.context, b.context) for a, b in itertools.pairwise(groups))]
+    # Depth first without recursion: spans of groups, and the stems that they are under.
+    spans: list[tuple[int, int, int, tuple[Node, ...]]] = [(0, len(groups), 0, ())]
+    while spans:
+        low, high, depth, stems = spans.pop()
+        while low < high:
+            after = low + 1
+            while after < high and same[after] - depth >= SHARED_TOKENS:
+                after += 1
+            if after - low > 1:
+                shared = min(same[low + 1 : after])
+                ids = groups[low].context[depth:shared]
+                stem = _add(Node(ids, np.arange(depth, shared), stems), roots)
+                spans.append((low, after, shared, (*stems, stem)))
+            else:
+                _hang(groups[low], depth, stems, roots)
+            low = after
+
+
+def _hang(
+    group: _Group, depth: int, stems: tuple[Node, ...], roots: list[Node], alone: bool = False
+) -> None:
+    """Add the leaf of a context whose first `depth` tokens are in stems."""
+    context = group.context
+    size = len(context)
+    long = size - depth > LONG_CONTEXT and not alone and any(tail for _, tail, _ in group.tails)
+    if long and len({tail for _, tail, _ in group.tails}) > 1:
+        stem = _add(Node(context[depth:], np.arange(depth, size), stems), roots)
+        stems, depth = (*stems, stem), size
+    ids, parents, paths = _branches([tail for _, tail, _ in group.tails])
+    before = size - depth
+    node = None
+    if before or ids:
+        positions = np.empty(before + len(ids), dtype=np.int64)
+        positions[:before] = np.arange(depth, size)
+        for at, parent in enumerate(parents):
+            positions[before + at] = positions[before + parent] + 1 if parent >= 0 else size
+        tokens = np.concatenate([context[depth:], np.array(ids, dtype=np.int64)])
+        node = _add(Node(tokens, positions, stems), roots)
+        if any(parent != at - 1 for at, parent in enumerate(parents)):
+            node.ends = np.full(before + len(ids), before + len(ids))
+            ends = list(range(1, len(ids) + 1))
+            for at in range(len(ids) - 1, -1, -1):
+                if parents[at] >= 0:
+                    ends[parents[at]] = max(ends[parents[at]], ends[at])
+            node.ends[before:] = before + np.array(ends)
+    for (number, _, targets), path in zip(group.tails, paths, strict=True):
+        # The last token of the context predicts the first of the continuation.
+        if before:
+            assert node is not None
+            node.reads.append((before - 1, number, 0, targets[0]))
+        else:
+            stems[-1].reads.append((len(stems[-1]) - 1, number, 0, targets[0]))
+        for order, place in enumerate(path, 1):
+            assert node is not None
+            node.reads.append((before + place, number, order, targets[order]))
+
+
+def _branches(
+    tails: Sequence[tuple[int, ...]],
+) -> tuple[list[int], list[int], list[list[int]]]:
+    """Return the tokens of a tree of runs, depth first, their parents, and each run's path."""
+    ids: list[int] = []
+    parents: list[int] = []
+    paths: dict[tuple[int, ...], list[int]] = {(): []}
+    before: tuple[int, ...] = ()
+    for tail in sorted(set(tails)):
+        shared = 0
+        for a, b in zip(before, tail, strict=False):
+            if a != b:
+                break
+            shared += 1
+        path = paths[before][:shared]
+        for token in tail[shared:]:
+            parents.append(path[-1] if path else -1)
+            path.append(len(ids))
+            ids.append(token)
+        paths[tail] = path
+        before = tail
+    return ids, parents, [paths[tail] for tail in tails]
+
+
+def _add(node: Node, roots: list[Node]) -> Node:
+    (node.stems[-1].children if node.stems else roots).append(node)
+    return node
+
+
+def _sort(nodes: list[Node]) -> None:
+    """Put siblings of like size beside each other: they go into one attention call."""
+    nodes.sort(key=lambda node: (bool(node.children), node.ends is not None, len(node)))
+    for node in nodes:
+        if node.children:
+            _sort(node.children)
+
+
+def _common(a: np.ndarray, b: np.ndarray) -> int:
+    """Return how many first tokens two sequences share."""
+    size = min(len(a), len(b))
+    differ = a[:size] != b[:size]
+    return int(differ.argmax()) if differ.any() else size
+
+
+class Pack:
+    """Nodes that one forward pass takes, in order.
+
+    Attributes
+    ----------
+    nodes, starts : lists
+        The nodes, and where each of them begins.
+    size : int
+        Tokens.
+    seen : list of (stem, first, last)
+        Stems, of this pack or an earlier one, and the range of tokens of this pack below them.
+    kept : list of Node
+        The stems of this pack that nodes of a later pack are under.
+    dropped : list of Node
+        The stems of earlier packs that no later pack needs.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.starts: list[int] = []
+        self.size = 0
+        self.seen: list[tuple[Node, int, int]] = []
+        self.kept: list[Node] = []
+        self.dropped: list[Node] = []
+
+    def ids(self) -> np.ndarray:
+        """Return the token ids."""
+        return np.concatenate([node.ids for node in self.nodes])
+
+    def positions(self) -> np.ndarray:
+        """Return the place of every token in its own sequence."""
+        return np.concatenate([node.positions for node in self.nodes])
+
+    def ends(self) -> np.ndarray:
+        """Return where the subtree of every token ends in this pack."""
+        below = {id(stem): last for stem, _, last in self.seen}
+        parts = []
+        for node, start in zip(self.nodes, self.starts, strict=True):
+            if node.ends is not None:
+                parts.append(start + node.ends)
+            else:
+                parts.append(np.full(len(node), below.get(id(node), start + len(node))))
+        return np.concatenate(parts)
+
+    def reads(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places that predict a token, and their (request, order, target)."""
+        counts = [len(node.reads) for node in self.nodes]
+        if not any(counts):
+            return np.empty(0, dtype=np.int64), np.empty((0, 3), dtype=np.int64)
+        rows = np.array([read for node in self.nodes for read in node.reads], dtype=np.int64)
+        return rows[:, 0] + np.repeat(self.starts, counts), rows[:, 1:]
+
+
+def packs(roots: Iterable[Node], budget: int) -> list[Pack]:
+    """Return packs of at most `budget` tokens, or of one node that is longer."""
+    done: list[Pack] = []
+    pack = Pack()
+    ranges: dict[int, list[int]] = {}
+    last: dict[int, int] = {}
+    stems: dict[int, Node] = {}
+
+    def close() -> None:
+        pack.seen = [(stems[key], first, after) for key, (first, after) in ranges.items()]
+        ranges.clear()
+        done.append(pack)
+
+    for node in _walk(roots):
+        if pack.nodes and pack.size + len(node) > budget:
+            close()
+            pack = Pack()
+        first, after = pack.size, pack.size + len(node)
+        pack.nodes.append(node)
+        pack.starts.append(first)
+        pack.size = after
+        for stem in node.stems:
+            stems[id(stem)] = stem
+            last[id(stem)] = len(done)
+            ranges.setdefault(id(stem), [first, after])[1] = after
+    if pack.nodes:
+        close()
+    for number, made in enumerate(done):
+        made.kept = [node for node in made.nodes if last.get(id(node), number) > number]
+        for node in made.kept:
+            done[last[id(node)]].dropped.append(node)
+    return done
+
+
+def _walk(roots: Iterable[Node]) -> Iterator[Node]:
+    """Yield every node after its ancestors, a whole subtree at a time."""
+    open_nodes = list(roots)[::-1]
+    while open_nodes:
+        node = open_nodes.pop()
+        yield node
+        open_nodes.extend(reversed(node.children))

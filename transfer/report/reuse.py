@@ -1,0 +1,91 @@
+"""What a reader takes away from a page: its commands with new parameters, and its figures' data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from transfer.report.parameters import Parameter, read_parameters
+
+EXAMPLES = {"method": "spearman", "metric": "confidence", "normalization": "token"}
+"""What the printed commands change, first that a page has, on its own default."""
+
+
+def commands_box(notebook: nbformat.NotebookNode, name: str) -> str:
+    """Return a box, as MyST text, with the lines that run a page or the book with new parameters.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Of which the cell tagged `parameters` is read.
+    name : str
+        The page's file name without its ending.
+
+    Returns
+    -------
+    str
+        Empty where the page has no parameters.
+    """
+    parameters = read_parameters(notebook, Path(f"{name}.md"))
+    if not parameters:
+        return ""
+    changed, value = _example(parameters)
+    rows = [
+        f"| `{p.name}` | `{p.annotation.replace('|', 'or')}` | `{p.default!r}` |"
+        for p in parameters.values()
+    ]
+    return "\n".join(
+        [
+            "````{admonition} Run this page with your parameters",
+            ":class: tip dropdown commands",
+            "The whole book, with a value for every page that has the parameter:",
+            "```sh",
+            f"transfer report -p {changed}={value} --out build/mine",
+            "```",
+            "This page alone, from the root of the repository:",
+            "```sh",
+            f"jupytext --to ipynb --output {name}.ipynb notebooks/{name}.md",
+            f"papermill {name}.ipynb {name}-mine.ipynb -p {changed} {value}",
+            "```",
+            "| parameter | type | default |",
+            "|---|---|---|",
+            *rows,
+            "````",
+        ]
+    )
+
+
+def figure_csv(spec: Mapping[str, Any]) -> str:
+    """Return the data that a chart shows as CSV: its largest table; empty where it holds none."""
+    tables = [rows for rows in spec.get("datasets", {}).values() if rows]
+    if not tables:
+        return ""
+    rows = max(tables, key=lambda rows: len(rows) * len(rows[0]))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {
+            name: json.dumps(cell) if isinstance(cell, list | dict) else cell
+            for name, cell in row.items()
+        }
+        for row in rows
+    )
+    return out.getvalue()
+
+
+def _example(parameters: Mapping[str, Parameter]) -> tuple[str, str]:
+    """Return the name and the value that the printed commands change."""
+    for name, value in EXAMPLES.items():
+        if name in parameters:
+            return name, value
+    first = next(iter(parameters.values()))
+    return first.name, shlex.quote(str(first.default))

@@ -1,0 +1,245 @@
+"""Checks a suite's committed data: hashes, measures from items, and items from checkpoints.
+
+Each check returns the differences that it found, in words; none means that it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from transfer.errors import BadInput
+from transfer.files import sha256
+from transfer.grid import data_folder
+from transfer.measures import measure_runs
+from transfer.suite import Run, Suite, repository
+from transfer.tables import METRICS, read_items, read_measures_table
+from transfer.workspace import Workspace
+
+NATS = 1e-4
+"""How far a log-likelihood may be off when a checkpoint is scored again."""
+
+_KEYS = ["mixture", "scale", "seed", "stage", "benchmark", "normalization"]
+
+
+class Check(NamedTuple):
+    """What was checked, on how much, and what differs."""
+
+    what: str
+    number: int
+    differences: list[str]
+    note: str = ""
+
+
+class Committed(NamedTuple):
+    """The committed data of a suite."""
+
+    suite: Suite
+    folder: Path
+    runs: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the committed runs."""
+        return [str(name) for name in self.runs["run"]]
+
+    def items(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Return the items of a run, and what is known of it."""
+        return read_items(self.folder / "items" / f"{name}.parquet")
+
+
+def verify(suite: Suite, scoring: bool = True, folder: Path | None = None) -> Iterator[Check]:
+    """Yield every check of a suite's committed data, one after the other.
+
+    Parameters
+    ----------
+    suite : Suite
+    scoring : bool
+        Score the shipped checkpoints again too; needs torch, and takes about a minute each.
+    folder : Path, optional
+        Where the data are; by default `data/<suite>`.
+
+    Raises
+    ------
+    BadInput
+        If there is no committed data.
+    """
+    folder = folder or data_folder(suite.name)
+    path = folder / "runs.csv"
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; commit a grid with `transfer suite commit`")
+    data = Committed(suite, folder, pd.read_csv(path, keep_default_na=False))
+    checks: list[Callable[[Committed], Check]] = [
+        check_runs,
+        check_lineage,
+        check_items,
+        check_measures,
+        check_checkpoints,
+    ]
+    if scoring:
+        checks.append(check_scores)
+    for check in checks:
+        yield check(data)
+
+
+def check_runs(data: Committed) -> Check:
+    """Every run of the table is in the suite, has its items, and no item file is left over."""
+    planned = {run.name for run in data.suite.runs()}
+    there = {path.stem for path in (data.folder / "items").glob("*.parquet")}
+    wrong = [f"run {name} is not in the suite file" for name in data.names if name not in planned]
+    wrong += [f"run {name} has no items" for name in data.names if name not in there]
+    wrong += [f"items of {name} have no row in runs.csv" for name in there - set(data.names)]
+    left = len(planned) - len(planned & set(data.names))
+    return Check("runs and their items", len(data.names), wrong, f"{left} of the grid not there")
+
+
+def check_lineage(data: Committed) -> Check:
+    """Runs of a mixture share a shard, all share tokenizer and instructions; SFT has its parent."""
+    wrong: list[str] = []
+    pretrained = data.runs[data.runs["stage"] == "pretrain"]
+    tuned = data.runs[data.runs["stage"] == "sft"]
+    for mixture, rows in pretrained.groupby("mixture"):
+        wrong += _several(rows, "shard_sha256", f"mixture {mixture!s}")
+    wrong += _several(pretrained, "tokenizer_sha256", "the suite")
+    wrong += _several(tuned, "instructions_sha256", "the suite")
+    weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
+    for row in tuned.to_dict("records"):
+        parent = Run.parse(str(row["run"])).parent.name
+        if weights.get(parent) != row["parent_sha256"]:
+            wrong.append(f"run {row['run']} was fine-tuned from other weights than {parent}'s")
+    space = Workspace(data.suite.name)
+    here = {
+        "tokenizer_sha256": space.tokenizer / "tokenizer.json",
+        "instructions_sha256": space.instructions,
+    }
+    there = {column: path for column, path in here.items() if path.exists()}
+    for column, path in there.items():
+        said = {value for value in data.runs[column] if value}
+        if said and said != {sha256(path)}:
+            wrong.append(f"{path} is not the one that the runs were made with ({column})")
+    note = f"and {len(there)} files of the workspace" if there else "no workspace to compare with"
+    return Check("shards, tokenizer, instructions, parents", len(data.names), wrong, note)
+
+
+def check_items(data: Committed) -> Check:
+    """Items are of the checkpoint that the run's row names, and the same items for all runs."""
+    table = pd.read_csv(repository() / "data" / "benchmarks" / "candidates.csv", index_col="name")
+    hashes = table["test_sha256"].to_dict()
+    weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
+    wrong: list[str] = []
+    for name in data.names:
+        items, said = data.items(name)
+        if said["checkpoint_sha256"] != weights[name]:
+            wrong.append(f"items of {name} are of another checkpoint than runs.csv names")
+        if Run.parse(name).model_dump() != {key: said[key] for key in Run.model_fields}:
+            wrong.append(f"items of {name} say that they are of another run")
+        for benchmark, found in said["items_sha256"].items():
+            if found != hashes.get(benchmark):
+                wrong.append(f"items of {name}: {benchmark} is not the committed benchmark")
+            rows = items[items["benchmark"] == benchmark]
+            full = _ids(benchmark)
+            cut = [one[: len(mine)] for one, mine in zip(full, rows["item"], strict=False)]
+            if len(full) != len(rows) or cut != rows["item"].tolist():
+                wrong.append(f"items of {name}: {benchmark} has other ids than data/benchmarks/ids")
+    return Check("items", len(data.names), wrong)
+
+
+def check_measures(data: Committed) -> Check:
+    """The measures are those of the items, computed again."""
+    committed = read_measures_table(data.folder / "measures.parquet").set_index(_KEYS)
+    paths = [data.folder / "items" / f"{name}.parquet" for name in data.names]
+    again = measure_runs(paths, data.suite).set_index(_KEYS)
+    wrong = [
+        f"measures have {what} {', '.join(map(str, key))}"
+        for what, keys in (
+            ("no row", again.index.difference(committed.index)),
+            ("a row without items", committed.index.difference(again.index)),
+        )
+        for key in keys
+    ]
+    both = again.index.intersection(committed.index)
+    for metric in ("n_items", "chance", *METRICS):
+        new, old = (table.loc[both, metric].to_numpy(float) for table in (again, committed))
+        same = np.isclose(new, old, rtol=1e-9, atol=1e-12, equal_nan=True)
+        wrong += [
+            f"{metric} of {', '.join(map(str, key))}: {was:g} committed, {now:g} from items"
+            for key, was, now, fits in zip(both, old, new, same, strict=True)
+            if not fits
+        ]
+    return Check("measures from items", len(both), wrong)
+
+
+def check_checkpoints(data: Committed) -> Check:
+    """The shipped weights are those that their run's row names."""
+    weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
+    shipped = _shipped(data)
+    wrong = [
+        f"weights of {folder.name} have another hash than runs.csv names"
+        for folder in shipped
+        if sha256(folder / "model.safetensors") != weights.get(folder.name)
+    ]
+    return Check("shipped checkpoints", len(shipped), wrong)
+
+
+def check_scores(data: Committed) -> Check:
+    """The shipped checkpoints, scored again, give the committed log-likelihoods."""
+    from transfer.scoring import questions, score
+
+    built = _built(data.suite)
+    wrong: list[str] = []
+    largest = 0.0
+    for folder in _shipped(data):
+        committed, _ = data.items(folder.name)
+        chat = questions(data.suite, built) if folder.name.endswith("-sft") else []
+        again = score(folder, built, chat)
+        for benchmark, rows in again.groupby("benchmark", sort=False):
+            old = committed[committed["benchmark"] == benchmark]
+            for column in ("loglikelihood", "unconditional"):
+                gap = _gap(old[column], rows[column])
+                largest = max(largest, gap)
+                if gap > NATS:
+                    wrong.append(f"{column} of {folder.name} on {benchmark}: off by {gap:.1e} nats")
+    note = f"{len(built)} of {len(data.suite.benchmarks)} benchmarks, off by {largest:.1e} nats"
+    if len(built) < len(data.suite.benchmarks):
+        note += "; `transfer suite prepare` builds the others"
+    return Check("checkpoints scored again", len(_shipped(data)), wrong, note)
+
+
+def _built(suite: Suite) -> dict[str, Sequence[dict[str, Any]]]:
+    """Return the items of the benchmarks that are in the workspace or can be generated."""
+    from transfer.benchmarks import generate, items
+
+    built: dict[str, Sequence[dict[str, Any]]] = {}
+    space = Workspace(suite.name)
+    for benchmark in suite.benchmarks:
+        if (space.benchmarks / f"{benchmark.name}-test.jsonl").exists():
+            built[benchmark.name] = items(benchmark.name, "test", suite.name, space)
+        elif not benchmark.sources:
+            built[benchmark.name] = generate(benchmark.name, len(_ids(benchmark.name)))
+    return built
+
+
+def _shipped(data: Committed) -> list[Path]:
+    return sorted(path.parent for path in data.folder.glob("checkpoints/*/model.safetensors"))
+
+
+def _ids(benchmark: str) -> list[str]:
+    path = repository() / "data" / "benchmarks" / "ids" / f"{benchmark}.txt"
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+def _gap(old: Iterable[np.ndarray], new: Iterable[np.ndarray]) -> float:
+    """Return the largest difference; infinite where the shapes differ."""
+    olds, news = list(old), list(new)
+    if [len(cell) for cell in olds] != [len(cell) for cell in news]:
+        return float("inf")
+    return float(np.abs(np.concatenate(olds) - np.concatenate(news)).max())
+
+
+def _several(rows: pd.DataFrame, column: str, of: str) -> list[str]:
+    values = rows[column].unique()
+    return [f"{of} has runs with {len(values)} different {column}"] if len(values) > 1 else []
