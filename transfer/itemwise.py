@@ -156,7 +156,7 @@ def _check(items: dict[str, xr.Dataset], grid: xr.Dataset, wanted: list[str]) ->
                 continue
             raise BadInput(f"benchmark {name}: no items table has it; score it, or leave it out")
         mean = items[name]["accuracy"].mean("item")
-        apart = np.abs(mean - cell).to_numpy()
+        apart = np.abs((mean - cell).to_numpy())
         # Where the grid has a number, the items must have the same one.
         wrong = there & ~(apart < _SAME)
         if wrong.any():

@@ -1,6 +1,6 @@
 """Times resampling and permutation beside what a user would pick, in one run.
 
-`make bench` runs it; or `python -m tests.benchmarks.bench_uncertainty`. The references are scipy's
+`make bench` runs it; or `python tests/benchmarks/bench_uncertainty.py`. The references are scipy's
 own vectorised `bootstrap`, called once a pair, and a loop over `permutation_test`. Both are timed
 on some pairs, and their time for all pairs is had by multiplying.
 """

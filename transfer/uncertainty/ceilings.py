@@ -102,9 +102,8 @@ def marks(reliable: xr.Dataset) -> xr.DataArray:
 def ceiling(reliable: xr.Dataset, before: str = "pretrain", after: str = "sft") -> xr.DataArray:
     """Return the highest cross-stage r that noise allows in expectation, √(ρ_PT ρ_SFT); 0 to 1."""
     both = reliable["reliability"].clip(min=0)
-    return np.sqrt(both.sel(stage=before, drop=True) * both.sel(stage=after, drop=True)).rename(
-        "ceiling"
-    )
+    product = both.sel(stage=before, drop=True) * both.sel(stage=after, drop=True)
+    return (product**0.5).rename("ceiling")
 
 
 def halves(

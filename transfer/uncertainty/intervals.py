@@ -126,8 +126,9 @@ def interval(
     cells = _rows(drawn, bare.dims)
     ends = np.empty((2, len(cells)))
     at = np.array([[tail], [1 - tail]])
-    corrected = value is not None and left_out is not None
-    if corrected:
+    corrected = False
+    if value is not None and left_out is not None:
+        corrected = True
         middle = value.transpose(*bare.dims).to_numpy().reshape(-1, 1)
         left = _rows(left_out, bare.dims)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 from scipy.stats import false_discovery_control
 
 
-def adjusted(p: xr.DataArray, dim: str = "benchmark", method: str = "bh") -> xr.DataArray:
+def adjusted(
+    p: xr.DataArray, dim: str = "benchmark", method: Literal["bh", "by"] = "bh"
+) -> xr.DataArray:
     """Return q-values: p-values adjusted over a dimension.
 
     Parameters
@@ -35,7 +39,7 @@ def adjusted(p: xr.DataArray, dim: str = "benchmark", method: str = "bh") -> xr.
     ).transpose(*p.dims)
 
 
-def _adjust(p: np.ndarray, method: str) -> np.ndarray:
+def _adjust(p: np.ndarray, method: Literal["bh", "by"]) -> np.ndarray:
     there = ~np.isnan(p)
     q = np.full(p.shape, np.nan)
     if there.any():
