@@ -1,0 +1,161 @@
+"""How many mixtures, seeds and items it takes, and how often intervals hold what they promise.
+
+Both are had by simulation with a known truth. A mixture's true scores before and after fine-tuning
+are normal and correlate at rho; a measured score adds the noise of seeds and items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from transfer.protocols import cross_stage
+from transfer.uncertainty.intervals import bootstrap, fisher_interval
+
+DIMENSIONS = ("scale", "stage", "seed", "mixture", "benchmark")
+
+
+def simulated(
+    rho: float, mixtures: int, sets: int, reliability: float = 1.0, seed: int = 0, tail: float = 0.0
+) -> xr.Dataset:
+    """Return a grid whose benchmarks are independent studies with a true correlation.
+
+    Parameters
+    ----------
+    rho : float
+        Correlation of the mixtures' true scores at the two stages.
+    mixtures, sets : int
+        Mixtures of a study, and how many studies.
+    reliability : float
+        Share of the variance of a measured score that is not noise, in (0, 1].
+    seed : int
+    tail : float
+        0 draws normal scores; 1 over the degrees of freedom of Student's t otherwise.
+    """
+    draws = np.random.default_rng(seed)
+    shape = (1, 1, 1, mixtures, sets)
+    before, other, *noise = draws.normal(size=(4, *shape))
+    after = rho * before + np.sqrt(1 - rho**2) * other
+    if tail:
+        # One divisor for both stages keeps their correlation.
+        freedom = 1 / tail
+        spread = np.sqrt(freedom / draws.chisquare(freedom, size=shape))
+        before, after = before * spread, after * spread
+    extra = np.sqrt(1 / reliability - 1)
+    stages = [true + extra * n for true, n in zip((before, after), noise, strict=True)]
+    return xr.Dataset(
+        {"score": (DIMENSIONS, np.concatenate(stages, axis=1))},
+        coords={"scale": ["simulated"], "stage": ["pretrain", "sft"]},
+    )
+
+
+def coverage(
+    rhos: Sequence[float] = (0.0, 0.5, 0.8),
+    mixtures: Sequence[int] = (9, 25),
+    sets: int = 1_000,
+    resamples: int = 1_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how often each kind of interval of one r holds the true value.
+
+    Returns
+    -------
+    DataFrame
+        `scores` (normal, heavy-tailed), `mixtures, rho, kind` (percentile, bca, fisher),
+        `coverage`, its standard error `error`, and `width`, the mean width. Heavy-tailed is
+        Student's t with 5 degrees of freedom.
+    """
+    rows = []
+    for scores, tail in (("normal", 0.0), ("heavy-tailed", 0.2)):
+        for count in mixtures:
+            for rho in rhos:
+                grid = simulated(rho, count, sets, seed=seed, tail=tail)
+                ends = {}
+                for kind in ("percentile", "bca"):
+                    found = bootstrap(
+                        cross_stage, grid, "score", resamples=resamples, level=level, kind=kind
+                    )
+                    ends[kind] = (found["low"].to_numpy(), found["high"].to_numpy())
+                ends["fisher"] = fisher_interval(found["value"].to_numpy(), count, level)
+                for kind, (low, high) in ends.items():
+                    held = float(((low <= rho) & (rho <= high)).mean())
+                    rows.append(
+                        {
+                            "scores": scores,
+                            "mixtures": count,
+                            "rho": rho,
+                            "kind": kind,
+                            "coverage": held,
+                            "error": np.sqrt(held * (1 - held) / sets),
+                            "width": float(np.mean(high - low)),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def reliability_at(spread: float, seed_sd: float, item_sd: float, seeds: int, items: int) -> float:
+    """Return the reliability of a score from its variance components.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of the mixtures' true scores.
+    seed_sd, item_sd : float
+        Standard deviations of a score over seeds, and of one item about its mixture's mean.
+    seeds, items : int
+    """
+    true = spread**2
+    return true / (true + (seed_sd**2 + item_sd**2 / items) / seeds)
+
+
+def power(
+    mixtures: Sequence[int],
+    reliability: float = 1.0,
+    rho: float = 0.5,
+    against: float = 0.0,
+    sets: int = 4_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    r"""Return how often a study would tell a true correlation from another.
+
+    A study of one benchmark tells :math:`\rho` from `against` if the difference of Fisher's
+    :math:`\operatorname{artanh} r` lies outside what `level` of studies give where there is no
+    difference. Against 0 that is one study against a fixed value; against another value it is two
+    studies, one with each truth, as when two scales are compared. Noise draws both towards 0.
+
+    Returns
+    -------
+    DataFrame
+        `mixtures, reliability, rho, against, power`.
+    """
+    rows = []
+    for count in mixtures:
+        first = _z(rho, count, sets, reliability, seed)
+        if against == 0:
+            null, seen = _z(0.0, count, sets, reliability, seed + 1), first
+        else:
+            middle = (rho + against) / 2
+            null = _z(middle, count, sets, reliability, seed + 2)
+            null = null - _z(middle, count, sets, reliability, seed + 3)
+            seen = first - _z(against, count, sets, reliability, seed + 1)
+        limit = np.quantile(np.abs(null), level)
+        rows.append(
+            {
+                "mixtures": count,
+                "reliability": reliability,
+                "rho": rho,
+                "against": against,
+                "power": float((np.abs(seen) > limit).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _z(rho: float, mixtures: int, sets: int, reliability: float, seed: int) -> np.ndarray:
+    grid = simulated(rho, mixtures, sets, reliability, seed)
+    return np.arctanh(cross_stage(grid, "score").to_numpy().ravel())
