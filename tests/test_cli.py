@@ -12,6 +12,7 @@ COMMANDS = [
     ["score"],
     ["measure"],
     ["correlate"],
+    ["import"],
     ["report"],
     ["suite", "prepare"],
     ["suite", "run"],

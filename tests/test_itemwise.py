@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 import transfer
 from transfer import measures
 from transfer.errors import BadInput
-from transfer.itemwise import MEANS, item_measures, read_itemwise
+from transfer.itemwise import MEANS, find_itemwise, item_measures, read_itemwise
 from transfer.suite import load_suite
-from transfer.tables import read_measures, write_items
+from transfer.tables import items_files, read_measures, write_items
 from transfer.uncertainty import bootstrap, resampled
 
 RUNS = [(mixture, stage) for mixture in ("V1P0", "V1P1", "V2P0") for stage in ("pretrain", "sft")]
@@ -60,7 +60,7 @@ def runs(tmp_path_factory):
 
 def test_what_is_read_is_what_the_grid_holds(runs):
     grid = read_measures(runs / "measures.csv")
-    items = read_itemwise(runs / "items", grid)
+    items = read_itemwise(items_files(runs / "items"), grid)
     assert list(items) == grid["benchmark"].to_numpy().tolist()
     for name, part in items.items():
         assert part.sizes["item"] == SIZES[name]
@@ -81,16 +81,22 @@ def test_items_of_other_runs_are_refused(runs):
     grid = read_measures(runs / "measures.csv")
     other = grid.assign(accuracy=grid["accuracy"] + 0.01)
     with pytest.raises(BadInput, match="the items' mean accuracy is not the measures'"):
-        read_itemwise(runs / "items", other)
+        read_itemwise(items_files(runs / "items"), other)
+    labelled = grid.assign_coords(normalization=("benchmark", ["unconditional"] * 2))
     with pytest.raises(BadInput, match="was not scored with normalization unconditional"):
-        read_itemwise(runs / "items", grid, normalization="unconditional")
+        read_itemwise(items_files(runs / "items"), labelled)
     with pytest.raises(BadInput, match="no items table has it"):
         read_itemwise([], grid)
+    with pytest.raises(BadInput, match="does not say its normalization"):
+        read_itemwise([], grid.drop_vars("normalization"))
+    assert find_itemwise(runs / "nowhere", grid) == {}
+    assert find_itemwise(runs / "items", other) == {}
+    assert list(find_itemwise(runs / "items", grid)) == list(SIZES)
 
 
 def test_drawn_items_are_those_of_a_loop(runs):
     grid = read_measures(runs / "measures.csv")
-    items = read_itemwise(runs / "items", grid)
+    items = read_itemwise(items_files(runs / "items"), grid)
     drawn = resampled(
         transfer.cross_stage, grid, "confidence", over=("item",), items=items, resamples=20, seed=3
     )
@@ -110,7 +116,7 @@ def test_drawn_items_are_those_of_a_loop(runs):
 
 def test_the_interval_of_an_accuracy_is_about_its_binomial_error(runs):
     grid = read_measures(runs / "measures.csv")
-    items = read_itemwise(runs / "items", grid)
+    items = read_itemwise(items_files(runs / "items"), grid)
 
     def accuracy(grid):
         return grid["accuracy"].sel(stage="sft").isel(scale=0, seed=0, mixture=0)
@@ -124,7 +130,7 @@ def test_the_interval_of_an_accuracy_is_about_its_binomial_error(runs):
 
 def test_all_three_together_are_wider_than_each(runs):
     grid = read_measures(runs / "measures.csv")
-    items = read_itemwise(runs / "items", grid)
+    items = read_itemwise(items_files(runs / "items"), grid)
 
     def mean(grid):
         return grid["accuracy"].mean(["mixture", "seed", "stage", "scale"])
@@ -141,7 +147,7 @@ def test_all_three_together_are_wider_than_each(runs):
 
 def test_a_measure_that_is_no_mean_over_items_is_refused(runs):
     grid = read_measures(runs / "measures.csv")
-    items = read_itemwise(runs / "items", grid)
+    items = read_itemwise(items_files(runs / "items"), grid)
     with pytest.raises(BadInput, match="measure 'ece' is no mean over items"):
         bootstrap(transfer.cross_stage, grid, "ece", over=("item",), items=items, resamples=5)
     with pytest.raises(BadInput, match="over item: no items given"):

@@ -1,5 +1,9 @@
 import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +23,9 @@ from transformers import LlamaForCausalLM
 from transfer import scoring
 from transfer.errors import BadInput
 from transfer.loglikelihood import Checkpoint, Engine
+from transfer.loglikelihood import engine as engines
+from transfer.scoring import runs
+from transfer.scoring.journal import Journal
 from transfer.suite import Run
 from transfer.tables import read_items
 from transfer.workspace import Workspace
@@ -226,25 +233,177 @@ def test_questions_are_put_in_chat_after_sft_and_the_table_says_so(space):
     assert all(same[8:])
 
 
-def test_a_killed_run_goes_on_after_the_benchmarks_it_finished(space, monkeypatch):
-    scored, once = [], scoring.score_items
+def test_a_run_that_stops_goes_on_where_it_was(space, monkeypatch):
+    monkeypatch.setitem(engines.PACK_TOKENS, "cpu", 60)
+    expected, _ = read_items(scoring.score_run(space.suite, space.run, space.workspace))
+    out = space.workspace.items(space.run)
+    out.unlink()
+    write, scored = Journal.write, []
 
-    def dies_at_two(checkpoint, name, *rest):
-        if name == "two" and "two" not in scored:
-            scored.append("two")
+    def stops(journal, numbers, values):
+        if len(scored) == 4:
             raise KeyboardInterrupt
-        scored.append(name)
-        return once(checkpoint, name, *rest)
+        scored.append(len(numbers))
+        write(journal, numbers, values)
 
-    monkeypatch.setattr(scoring, "score_items", dies_at_two)
+    monkeypatch.setattr(Journal, "write", stops)
     with pytest.raises(KeyboardInterrupt):
         scoring.score_run(space.suite, space.run, space.workspace)
-    assert not space.workspace.items(space.run).exists()
-    path = scoring.score_run(space.suite, space.run, space.workspace)
-    assert scored == ["one", "two", "two"]
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    scoring.score_run(space.suite, space.run, space.workspace)
-    assert scored == ["one", "two", "two"]
+    assert not out.exists()
+    (part,) = (out.parent / f".{out.name}.parts").iterdir()
+    assert part.stat().st_size == sum(scored) * 12
+    # Killed in the middle of a record.
+    part.write_bytes(part.read_bytes()[:-5])
+    left = []
+    monkeypatch.setattr(Journal, "write", lambda _, numbers, values: left.append(len(numbers)))
+    again, _ = read_items(scoring.score_run(space.suite, space.run, space.workspace))
+    assert sum(scored) + sum(left) == 2 * 2 * 8 * 3 + 1
+    assert [entry.name for entry in out.parent.iterdir()] == [out.name]
+    for name in ("loglikelihood", "unconditional"):
+        gaps = [np.subtract(a, b) for a, b in zip(again[name], expected[name], strict=True)]
+        assert np.abs(gaps).max() < 1e-5
+
+
+def test_a_killed_process_loses_nothing_but_its_last_batch(space, tmp_path):
+    """Kill a real process without a warning, and let another one finish."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import os, sys\n"
+        f"sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "from test_scoring import suite_of\n"
+        "from transfer import scoring\n"
+        "from transfer.loglikelihood import engine\n"
+        "from transfer.scoring.journal import Journal\n"
+        "from transfer.suite import Run\n"
+        "from transfer.workspace import Workspace\n"
+        "engine.PACK_TOKENS['cpu'] = 60\n"
+        "write, seen = Journal.write, [0]\n"
+        "def dies(*given):\n"
+        "    write(*given)\n"
+        "    seen[0] += 1\n"
+        "    if seen[0] == int(sys.argv[1]):\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "Journal.write = dies\n"
+        "run = Run.parse('V1P0-S-s0-sft')\n"
+        "scoring.score_run(suite_of('one', 'two'), run, Workspace('small'))\n"
+        "print(seen[0])\n"
+    )
+
+    def started(last):
+        return subprocess.run(
+            [sys.executable, script, str(last)], capture_output=True, text=True, check=False
+        )
+
+    assert started(3).returncode == -9
+    whole = started(-1)
+    assert whole.returncode == 0, whole.stderr
+    path = space.workspace.items(space.run)
+    killed, _ = read_items(path)
+    path.unlink()
+    assert int(started(-1).stdout) == int(whole.stdout) + 3
+    expected, _ = read_items(path)
+    assert np.allclose(
+        np.stack(killed["loglikelihood"]), np.stack(expected["loglikelihood"]), atol=1e-5
+    )
+
+
+def test_values_of_another_key_are_not_used(tmp_path):
+    with Journal(tmp_path, "a" * 64) as journal:
+        journal.write(np.array([0, 2]), np.array([-1.0, -2.0]))
+    with Journal(tmp_path, "a" * 64, rank=1) as journal:
+        journal.write(np.array([3]), np.array([-3.0]))
+    values = np.full(4, np.nan)
+    Journal(tmp_path, "b" * 64).read(values)
+    assert np.isnan(values).all()
+    Journal(tmp_path, "a" * 64).read(values)
+    assert values.tolist()[::2] == [-1.0, -2.0]
+    assert np.isnan(values[1])
+    assert values[3] == -3.0
+
+
+@pytest.mark.parametrize("changed", ["weights", "config", "items", "dtype", "version"])
+def test_what_a_value_depends_on_is_in_its_key(tmp_path, monkeypatch, changed):
+    first = Checkpoint(save_model(tmp_path / "model"))
+    rows = {"made": items()}
+    before = runs._key(first, scoring.Requests(first, rows))
+    assert before == runs._key(first, scoring.Requests(first, rows))
+    if changed == "weights":
+        model = LlamaForCausalLM.from_pretrained(first.folder)
+        with torch.no_grad():
+            model.model.norm.weight[0] += 1
+        model.save_pretrained(first.folder)
+    elif changed == "config":
+        config = json.loads((first.folder / "config.json").read_text())
+        (first.folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3}))
+    elif changed == "items":
+        rows["made"][3]["options"][1] += " It is."
+    elif changed == "version":
+        monkeypatch.setattr(runs, "version", lambda name: "0")
+    second = Checkpoint(first.folder, "bfloat16" if changed == "dtype" else "float32")
+    assert runs._key(second, scoring.Requests(second, rows)) != before
+
+
+def test_checkpoints_with_one_tokenizer_share_their_requests(space, folder, tmp_path, monkeypatch):
+    other = save_model(tmp_path / "other")
+    model = LlamaForCausalLM.from_pretrained(other)
+    with torch.no_grad():
+        model.model.norm.weight[0] += 1
+    model.save_pretrained(other)
+    encoded = []
+    encode = Checkpoint.encode
+    monkeypatch.setattr(
+        Checkpoint, "encode", lambda self, pairs: encoded.append(len(pairs)) or encode(self, pairs)
+    )
+    outs = {path: tmp_path / "out" / f"{path.name}.parquet" for path in (folder, other)}
+    first, second = scoring.score_to_tables(outs, space.suite)
+    assert encoded == [48, 48]
+    assert first.tokenise > 0
+    assert (second.build, second.tokenise) == (0, 0)
+    tables = [read_items(out)[0] for out in outs.values()]
+    assert not np.allclose(*(np.stack(table["loglikelihood"]) for table in tables))
+    alone = scoring.score(other, scoring.read_benchmarks(space.suite, space.workspace))
+    assert np.allclose(
+        np.stack(alone["loglikelihood"]), np.stack(tables[1]["loglikelihood"]), atol=1e-5
+    )
+
+
+def test_two_processes_share_the_requests(space, folder, tmp_path):
+    """Two processes on the CPU, started as `accelerate launch` does, write the table of one."""
+    out = tmp_path / "both.parquet"
+    script = tmp_path / "both.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "from pathlib import Path\n"
+        "from test_scoring import suite_of\n"
+        "from transfer import scoring\n"
+        "from transfer.scoring.processes import Processes\n"
+        "share = Processes.share\n"
+        "def counting(*given):\n"
+        "    part = share(*given)\n"
+        "    print('requests', len(part), flush=True)\n"
+        "    return part\n"
+        "Processes.share = counting\n"
+        f"outs = {{Path({str(folder)!r}): Path({str(out)!r})}}\n"
+        "list(scoring.score_to_tables(outs, suite_of('one', 'two')))\n"
+    )
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [sys.executable, *command, script],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    shares = [int(line.split()[1]) for line in done.stdout.splitlines() if "requests" in line]
+    assert len(shares) == 2
+    assert min(shares) > 20
+    assert sum(shares) == 2 * 2 * 8 * 3
+    alone = scoring.score(folder, scoring.read_benchmarks(space.suite, space.workspace))
+    table, _ = read_items(out)
+    for name in ("loglikelihood", "unconditional"):
+        assert np.allclose(np.stack(table[name]), np.stack(alone[name]), atol=1e-5)
 
 
 def test_a_table_of_other_items_is_written_anew(space):
@@ -271,6 +430,7 @@ def test_any_checkpoint_can_be_scored_to_a_table(space, folder, tmp_path):
         ("tokenizer", "no tokenizer"),
         ("model.safetensors", "no weights"),
         ("pickle", "weights only as a pickle"),
+        ("code", "it needs code of its own, and code in a checkpoint is never run"),
         ("cut", "the model cannot be read"),
         ("config", "the model cannot be read|the tokenizer cannot be read"),
         ("lacking", "the weights lack model.layers.1"),
@@ -290,6 +450,11 @@ def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path, broken, says):
         weights.write_bytes(weights.read_bytes()[:1000])
     elif broken == "config":
         (folder / "config.json").write_text("{")
+    elif broken == "code":
+        config = json.loads((folder / "config.json").read_text())
+        config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig"}}
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "own.py").write_text("raise SystemExit('code was run')")
     elif broken == "lacking":
         from safetensors.torch import load_file, save_file
 
@@ -299,6 +464,28 @@ def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path, broken, says):
         (folder / broken).unlink()
     with pytest.raises(BadInput, match=says):
         Checkpoint(folder)
+
+
+def test_a_pickle_is_opened_only_when_asked(tmp_path, folder):
+    other = save_model(tmp_path / "model")
+    (other / "model.safetensors").unlink()
+    torch.save(LlamaForCausalLM.from_pretrained(folder).state_dict(), other / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="unless it is asked for"):
+        Checkpoint(other)
+    pairs = PAIRS["options"]
+    opened = of_ours(Checkpoint(other, pickles=True), pairs)
+    assert np.allclose(opened, of_ours(Checkpoint(folder), pairs), atol=1e-5)
+
+
+def test_an_unknown_dtype_is_refused(folder):
+    with pytest.raises(BadInput, match="dtype 'int8': give one of float32, bfloat16, float16"):
+        Checkpoint(folder, "int8")
+
+
+def test_bfloat16_is_near_float32(folder):
+    half = of_ours(Checkpoint(folder, "bfloat16"), PAIRS["phrases"])
+    full = of_ours(Checkpoint(folder), PAIRS["phrases"])
+    assert 0 < np.abs(half - full).max() < 0.05 * np.abs(full).max()
 
 
 def test_a_model_that_returns_nan_is_refused_with_benchmark_and_item(tmp_path):

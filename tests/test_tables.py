@@ -170,7 +170,7 @@ def test_bad_items_in_a_file_are_refused(items, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("stage", "rlhf", "metadata stage is 'rlhf'; write pretrain or sft"),
+        ("stage", "SFT", "metadata stage is 'SFT'; write sft"),
         ("seed", "0", "metadata seed is '0'; write a whole number"),
         ("mixture", None, "metadata key mixture is missing"),
     ],
@@ -223,7 +223,7 @@ def test_measures_come_back(rows, tmp_path, name):
         (2, "accuracy", np.nan, "row 3, column accuracy: NaN or no value"),
         (2, "accuracy", 1.5, "row 3, column accuracy: 1.5 is outside [0, 1]"),
         (0, "accuracy", -0.1, "row 1, column accuracy: -0.1 is outside [0, 1]"),
-        (1, "stage", "rlhf", "row 2, column stage: stage 'rlhf' is not known; write pretrain, sft"),
+        (1, "stage", "Pre-train", "row 2, column stage: stage 'Pre-train' is not known; did you"),
         (1, "seed", 0.5, "row 2, column seed: "),
         (1, "mixture", "", "row 2, column mixture: no value"),
         (3, "benchmark", "x", "columns mixture, scale, seed, stage, benchmark: the same key as"),
@@ -433,3 +433,37 @@ def test_parameters_are_those_of_transformers():
     assert counted["total"] == model.num_parameters()
     assert counted["non_embedding"] == model.num_parameters(exclude_embeddings=True)
     assert counted["total"] - counted["embedding"] == counted["non_embedding"]
+
+
+def test_stages_of_any_name_keep_their_order(rows, tmp_path):
+    order = {"pretrain": "base", "sft": "dpo"}
+    table = rows[rows["normalization"] == "sum"].drop(columns=["suite", "normalization"])
+    middle = table[table["stage"] == "sft"].assign(stage="mid")
+    table = pd.concat([middle, table.assign(stage=table["stage"].map(order))])
+    path = tmp_path / "measures.parquet"
+    write_measures(path, table, {"stages": ["base", "mid", "dpo"]})
+    assert read_measures(path)["stage"].to_numpy().tolist() == ["base", "mid", "dpo"]
+    table.to_csv(tmp_path / "measures.csv", index=False)
+    as_found = read_measures(tmp_path / "measures.csv")["stage"].to_numpy().tolist()
+    assert as_found == ["mid", "base", "dpo"]
+
+
+def test_a_measure_without_any_value_is_not_in_the_grid(rows, tmp_path):
+    table = rows[rows["normalization"] == "sum"].drop(columns=["suite", "normalization"])
+    path = tmp_path / "measures.csv"
+    table.assign(confidence=np.nan, n_items=np.nan).to_csv(path, index=False)
+    assert {"confidence", "n_items"}.isdisjoint(read_measures(path).data_vars)
+
+
+def test_a_suite_name_in_a_table_leads_to_no_other_file(rows, tmp_path):
+    (tmp_path / "other.yaml").write_text("not a suite")
+    path = tmp_path / "measures.csv"
+    one = rows[rows["normalization"] == "sum"].drop(columns="normalization")
+    one.assign(suite=str(tmp_path / "other.yaml")).to_csv(path, index=False)
+    assert read_measures(path).attrs["suite"] == ""
+
+
+def test_items_may_lack_the_number_of_tokens(items, tmp_path):
+    path = tmp_path / "items.parquet"
+    write_items(path, items.assign(n_tokens=None), METADATA)
+    assert read_items(path)[0]["n_tokens"].isna().all()

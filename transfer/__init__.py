@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         cross_stage,
         decision,
         factor_effects,
+        stage_pairs,
         structure_persistence,
         tidy,
     )
@@ -36,6 +37,7 @@ _HOME = {
             "cross_stage",
             "decision",
             "factor_effects",
+            "stage_pairs",
             "structure_persistence",
             "tidy",
         ),
@@ -54,6 +56,7 @@ __all__ = [
     "missing",
     "read_measures",
     "scorecard",
+    "stage_pairs",
     "structure_persistence",
     "tidy",
 ]

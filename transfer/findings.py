@@ -7,6 +7,7 @@ the table are said as plainly as a strong one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -47,6 +48,17 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
     return f"{shown} [{_signed(low)}, {_signed(high)}]"
 
 
+def plain(name: object) -> str:
+    """Return a name as text in Markdown, whatever signs it has.
+
+    Names come from users' tables; markup in them is shown, not obeyed.
+    """
+    text = str(name)
+    if re.fullmatch(r"[\w .,+/-]*", text):
+        return text
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
 def names(values: Iterable[str]) -> str:
     """Return `a, b and c`, or `none`."""
     values = list(values)
@@ -76,7 +88,7 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         whole = _records(mean.loc[mean["scale"] == scale])[0]
         measured = above + below + open_
         sentence = (
-            f"At scale {scale} the mean r of {metric} over {measured} benchmarks is "
+            f"At scale {plain(scale)} the mean r of {metric} over {measured} benchmarks is "
             f"**{number(whole['value'], whole['low'], whole['high'])}**. "
             f"For {above} of them the interval lies above zero, for {below} below, and for "
             f"{open_} it holds both signs, so these mixtures do not decide."
@@ -103,7 +115,7 @@ def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
                 f"it is undecided whether {first} or {second} persists more: "
                 f"the difference in mean r is {shown}"
             )
-        said.append(f"At scale {row['scale']} {words}.")
+        said.append(f"At scale {plain(row['scale'])} {words}.")
     return " ".join(said)
 
 
@@ -112,10 +124,12 @@ def predictors(per_benchmark: pd.DataFrame) -> str:
     said = []
     for scale, rows in with_verdicts(per_benchmark).groupby("scale", sort=False):
         rows = rows.sort_values("value", ascending=False)
-        by = {name: list(rows.loc[rows["verdict"] == name, "benchmark"]) for name in VERDICTS}
-        strong = rows.loc[(rows["value"] > HOLDS) & (rows["low"] > 0), "benchmark"]
+        shown = rows["benchmark"].map(plain)
+        by = {name: list(shown[rows["verdict"] == name]) for name in VERDICTS}
+        strong = shown[(rows["value"] > HOLDS) & (rows["low"] > 0)]
         said.append(
-            f"At scale {scale} the ranking of mixtures persists on {names(by['persists'])}"
+            f"At scale {plain(scale)} the ranking of mixtures persists on "
+            f"{names(by['persists'])}"
             f" (r above {HOLDS} on {names(strong)}); it reverses on {names(by['reverses'])}; "
             f"the other {len(by['undecided'])} are undecided."
         )
@@ -127,7 +141,7 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
     if len(scales) < 2 or difference is None:
         return (
             f"**This question cannot be answered yet.** The table holds one scale "
-            f"({names(scales)}); how transfer shifts with scale needs two. "
+            f"({names(map(plain, scales))}); how transfer shifts with scale needs two. "
             "What follows shows where that scale stands; the comparison appears by itself as soon "
             "as the table holds a second scale."
         )
@@ -136,8 +150,31 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
         shown = number(row["value"], row["low"], row["high"])
         change = "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
         said.append(
-            f"From {row['smaller']} to {row['larger']} the mean r of {metric} {change}: {shown}."
+            f"From {plain(row['smaller'])} to {plain(row['larger'])} the mean r of {metric} "
+            f"{change}: {shown}."
         )
+    return " ".join(said)
+
+
+def steps(table: pd.DataFrame, count: int) -> str:
+    """Return how far rankings persist over each step between stages.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `metric, scale, step, value, low, high`.
+    count : int
+        How many steps there are.
+    """
+    said = []
+    for (metric, scale), rows in table.groupby(["metric", "scale"], sort=False):
+        parts = [
+            f"{number(row['value'], row['low'], row['high'])} from {plain(row['step'])}"
+            for row in _records(rows)
+        ]
+        said.append(f"At scale {plain(scale)} the mean r of {metric} is {names(parts)}.")
+    if count == 1:
+        said.append("The table has two stages, so this is the step of the other pages.")
     return " ".join(said)
 
 
@@ -147,12 +184,12 @@ def alignment(per_category: pd.DataFrame) -> str:
     for (scale, stage), rows in with_verdicts(per_category).groupby(["scale", "stage"], sort=False):
         words = {"persists": "positive", "reverses": "negative", "undecided": "undecided"}
         parts = [
-            f"{words.get(row['verdict'], 'not measured')} in {row['category']} "
+            f"{words.get(row['verdict'], 'not measured')} in {plain(row['category'])} "
             f"({number(row['value'], row['low'], row['high'])})"
             for row in _records(rows)
         ]
         when = "before fine-tuning" if stage == "pretrain" else "after it"
-        said.append(f"At scale {scale}, {when}, alignment is {names(parts)}.")
+        said.append(f"At scale {plain(scale)}, {when}, alignment is {names(parts)}.")
     return " ".join(said)
 
 
@@ -167,10 +204,13 @@ def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
     errors : float
         Binomial standard errors of one model's accuracy that count as clear.
     """
+    table = table.dropna(subset=["accuracy", "chance", "n_items"])
+    if table.empty:
+        return "No benchmark has both its number of items and what guessing would get."
     error = np.sqrt(table["chance"] * (1 - table["chance"]) / table["n_items"])
     clear = table.assign(clear=table["accuracy"] > table["chance"] + errors * error)
     said = [
-        f"at scale {scale} {'before' if stage == 'pretrain' else 'after'} fine-tuning on "
+        f"at scale {plain(scale)} {'before' if stage == 'pretrain' else 'after'} fine-tuning on "
         f"{int(rows['clear'].sum())} of {len(rows)}"
         for (scale, stage), rows in clear.groupby(["scale", "stage"], sort=False)
     ]
@@ -196,6 +236,34 @@ def verdicts(card: pd.DataFrame) -> str:
     ]
     count = card["claim"].nunique()
     return f"{count} claims are held against {len(card)} quantities: {names(said)}."
+
+
+def measurability(marked: pd.DataFrame) -> str:
+    """Return on how many benchmarks the ranking of mixtures can be told from noise.
+
+    Parameters
+    ----------
+    marked : DataFrame
+        `scale, benchmark, mark`.
+    """
+    said = []
+    for scale, rows in marked.groupby("scale", sort=False):
+        able = list(rows.loc[rows["mark"] == "measurable", "benchmark"])
+        said.append(
+            f"At scale {scale} the ranking of mixtures can be told from noise on **{len(able)} of "
+            f"{len(rows)}** benchmarks at both stages ({names(able)}); on the others a low r says "
+            "that nothing was measured, not that nothing persists."
+        )
+    return " ".join(said)
+
+
+def differs(row: pd.Series, what: str) -> str:
+    """Return what a paired difference says: its interval, and the p of the exchange test."""
+    shown = number(row["value"], row["low"], row["high"])
+    if np.isnan(row["value"]):
+        return f"{what}: cannot be had."
+    side = "above zero" if row["low"] > 0 else "below zero" if row["high"] < 0 else "undecided"
+    return f"{what} is {shown}, {side}; the exchange test gives p = {row['p']:.3f}."
 
 
 class Table:

@@ -74,8 +74,7 @@ class TransferLM(HFLM):
     @cached_property
     def engine(self) -> Engine:
         """What computes the log-likelihoods."""
-        size = {} if self._pack_tokens is None else {"pack_tokens": int(self._pack_tokens)}
-        return Engine(self.model, self.max_length, self._way, **size)
+        return Engine(self.model, self.max_length, self._way, self._pack_tokens)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -97,7 +96,7 @@ class TransferLM(HFLM):
                     f"{len(pair.continuation)} tokens, the model reads 1 to {self.max_length}"
                 )
         scores = self._scores(encoded)
-        for at in np.flatnonzero(np.isnan(scores.values)).tolist():
+        for at in np.flatnonzero(np.isnan(scores.loglikelihood)).tolist():
             raise BadInput(f"{_where(requests[at])}: the model returns NaN")
         answers = _answers(scores)
         for pair, answer in zip(pairs, answers, strict=True):
@@ -145,7 +144,7 @@ class TransferLM(HFLM):
 
 
 def _answers(scores: Scores) -> list[tuple[float, bool]]:
-    return list(zip(scores.values.tolist(), scores.greedy.tolist(), strict=True))
+    return list(zip(scores.loglikelihood.tolist(), scores.greedy.tolist(), strict=True))
 
 
 def _where(request: Any) -> str:

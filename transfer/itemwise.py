@@ -15,8 +15,7 @@ import xarray as xr
 
 from transfer.errors import BadInput
 from transfer.measures import benchmark_scores, log_probabilities, select
-from transfer.suite import Suite, load_suite
-from transfer.tables import read_items
+from transfer.tables import items_files, read_items
 
 DIMENSIONS = ("scale", "stage", "seed", "mixture", "item")
 MEANS = ("accuracy", "confidence", "gold_probability", "nll", "brier")
@@ -53,24 +52,25 @@ def item_measures(scores: np.ndarray, gold: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
-def read_itemwise(
-    items: Iterable[Path | str] | Path | str,
-    grid: xr.Dataset,
-    suite: Suite | Path | str | None = None,
-    normalization: str | None = None,
-) -> dict[str, xr.Dataset]:
+def find_itemwise(items: Path | str, grid: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return what `read_itemwise` does, or nothing where a folder has no items of these runs."""
+    try:
+        return read_itemwise(items_files(items), grid)
+    except BadInput:
+        return {}
+
+
+def read_itemwise(paths: Iterable[Path | str], grid: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return the per-item measures of a grid's runs, by benchmark.
 
     Parameters
     ----------
-    items : paths, or a folder of items tables
-        Runs and benchmarks that the grid does not hold are left out.
+    paths : iterable of Path
+        Items tables, one a run (`transfer.tables.items_files` lists those of a folder). Runs and
+        benchmarks that the grid does not hold are left out.
     grid : Dataset
-        From `transfer.read_measures`; gives the labels, and what the items' means must be.
-    suite : Suite, Path or str, optional
-        Says each benchmark's own normalization; by default the suite that the grid names.
-    normalization : str, optional
-        As the grid was read with.
+        From `transfer.read_measures`; gives the labels, each benchmark's normalization, and what
+        the items' means must be.
 
     Returns
     -------
@@ -84,13 +84,9 @@ def read_itemwise(
         If a run of the grid has no items, two runs were scored on different items, or the items'
         mean accuracy is not that of the grid: the two are then of different runs.
     """
-    folder = [items] if isinstance(items, (str, Path)) else list(items)
-    paths = [
-        path
-        for entry in folder
-        for path in (sorted(Path(entry).glob("*.parquet")) if Path(entry).is_dir() else [entry])
-    ]
-    known = suite if isinstance(suite, Suite) else load_suite(suite or grid.attrs["suite"])
+    if "normalization" not in grid.coords:
+        raise BadInput("the table does not say its normalization; add a column normalization")
+    kinds = grid["normalization"].to_series().to_dict()
     runs = ("scale", "stage", "seed", "mixture")
     labels = {dim: grid[dim].to_numpy() for dim in runs}
     order = {dim: {label: i for i, label in enumerate(labels[dim].tolist())} for dim in runs}
@@ -112,7 +108,7 @@ def read_itemwise(
                 names[name] = part["item"].to_numpy()
                 cells[name] = {m: np.full((*shape, len(part)), np.nan) for m in MEANS}
             part = _in_order(part, names[name], path, name)
-            chosen = normalization or known.benchmark(name).normalization
+            chosen = str(kinds[name])
             scores = benchmark_scores(part, chosen).get(chosen)
             if scores is None:
                 raise BadInput(

@@ -200,8 +200,8 @@ def summarize(scores: np.ndarray, gold: np.ndarray) -> dict[str, float]:
 def benchmark_scores(items: pd.DataFrame, only: str | None = None) -> dict[str, np.ndarray]:
     """Return the score matrices of one benchmark's items, by normalization.
 
-    `unconditional` is there only if every item was scored so. `only` asks for one normalization;
-    the result is empty if the items lack it.
+    `token` and `unconditional` are there only if every item has what they need. `only` asks for
+    one normalization; the result is empty if the items lack it.
     """
     needs = {"token": "n_tokens", "byte": "n_bytes", "unconditional": "unconditional"}
     there = [
@@ -290,7 +290,9 @@ def measure_runs(
 
 def _with_run(rows: pd.DataFrame, metadata: Mapping, suite: Suite) -> pd.DataFrame:
     run = {key: metadata[key] for key in ("suite", "mixture", "scale", "seed", "stage")}
-    categories = [suite.benchmark(name).category for name in rows["benchmark"]]
+    # Items that were imported say it themselves.
+    said = metadata.get("categories") or {}
+    categories = [said.get(name) or suite.benchmark(name).category for name in rows["benchmark"]]
     return rows.assign(**run, category=categories)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ def reliability_bins(
 
 
 def reliability(
-    paths: Iterable[Path], suite: Suite, normalization: str | None = None, bins: int = 10
+    paths: Iterable[Path], normalizations: Suite | Mapping[str, str], bins: int = 10
 ) -> pd.DataFrame:
     """Return a reliability table of all items of some runs, per scale and stage.
 
@@ -56,10 +56,9 @@ def reliability(
     ----------
     paths : iterable of Path
         Items tables, one a run.
-    suite : Suite
-        Says each benchmark's own normalization.
-    normalization : str, optional
-        Use this one for all benchmarks instead.
+    normalizations : Suite or mapping
+        The normalization of each benchmark by name. Items of other benchmarks, and items that were
+        not scored so, are left out.
 
     Returns
     -------
@@ -69,19 +68,20 @@ def reliability(
     Raises
     ------
     BadInput
-        If a benchmark was not scored in the normalization that is asked for.
+        If no items are left.
     """
+    if isinstance(normalizations, Suite):
+        normalizations = {entry.name: entry.normalization for entry in normalizations.benchmarks}
     found: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
     for path in paths:
         items, metadata = read_items(path)
         for name, part in items.groupby("benchmark", sort=False):
-            wanted = normalization or suite.benchmark(str(name)).normalization
+            if name not in normalizations:
+                continue
+            wanted = normalizations[str(name)]
             scores = benchmark_scores(part)
             if wanted not in scores:
-                raise BadInput(
-                    f"{path}: benchmark {name} was not scored with normalization {wanted}; "
-                    f"give one of {', '.join(scores)}"
-                )
+                continue
             pair = (
                 item_confidence(scores[wanted]),
                 correct(scores[wanted], part["gold"].to_numpy()),
@@ -94,4 +94,6 @@ def reliability(
         table.insert(0, "scale", scale)
         table.insert(1, "stage", stage)
         tables.append(table)
+    if not tables:
+        raise BadInput("no items were scored as asked; give another normalization")
     return pd.concat(tables, ignore_index=True)

@@ -8,6 +8,7 @@ the package takes a `Suite`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
@@ -308,6 +309,12 @@ def suite_path(name: str | Path) -> Path:
     if path.suffix in {".yaml", ".yml"}:
         return path
     return repository() / "data" / "suites" / f"{name}.yaml"
+
+
+def known_suite(name: str) -> bool:
+    """Return whether a name out of a table is that of a file in `data/suites`, and no path."""
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", name)
+    return plain is not None and suite_path(name).is_file()
 
 
 def repository() -> Path:

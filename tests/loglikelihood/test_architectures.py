@@ -80,7 +80,7 @@ SHAPES = {
         for other in NOUNS[4:7]
     ],
     "a context that begins another": [(" ".join(LINES[:n]), f" {LINES[n]}") for n in range(1, 13)],
-    "single-token options": [(line, option) for line in LINES[:6] for option in (" c", " o", ".")],
+    "single-token options": [(line, option) for line in LINES[:6] for option in (" c", " o", " t")],
     "empty context": [("", line) for line in LINES[:5]] + [("", "<|endoftext|>The cat")],
     "truncated": [(" ".join(LINES * 2), f" {o}") for o in (*NOUNS[:3], *LINES[:3])],
     "options that share a prefix": [

@@ -57,12 +57,12 @@ def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget,
     engine = Engine(model, LONGEST, way, budget)
     expected, greedy = one_by_one(model, encoded)
     scores = engine(encoded)
-    assert np.abs(scores.values - expected).max() < 1e-4
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
     assert (scores.greedy == greedy).all()
     order = data.draw(st.permutations(range(len(encoded))))
     part = order[: data.draw(st.integers(1, len(order)))]
     again = engine([encoded[at] for at in part])
-    assert np.abs(again.values - expected[part]).max() < 1e-4
+    assert np.abs(again.loglikelihood - expected[part]).max() < 1e-4
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -111,14 +111,14 @@ def test_a_shared_stem_is_run_once(model):
 def test_truncated_requests_are_counted(model):
     encoded = [Encoded((1,) * 200, (2,)), Encoded((1,) * 20, (2,)), Encoded((1,) * 120, (2,))]
     engine = Engine(model, LONGEST, "blocks")
-    assert np.abs(engine(encoded).values - one_by_one(model, encoded)[0]).max() < 1e-4
+    assert np.abs(engine(encoded).loglikelihood - one_by_one(model, encoded)[0]).max() < 1e-4
     assert engine.usage.truncated == 1
 
 
 def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, caplog):
     engine = Engine(model, LONGEST, "blocks", 64)
     encoded = [Encoded((1, 2, number % 6), (3, 4, 5, number // 6)) for number in range(36)]
-    expected = engine(encoded).values
+    expected = engine(encoded).loglikelihood
     read, sizes = engine._read, []
 
     def small(pack, *rest):
@@ -131,7 +131,7 @@ def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, ca
     done = {}
     for numbers, scores in engine.stream(encoded):
         assert not done.keys() & set(numbers.tolist())
-        done |= zip(numbers.tolist(), scores.values, strict=True)
+        done |= zip(numbers.tolist(), scores.loglikelihood, strict=True)
     assert np.allclose([done[number] for number in range(36)], expected, atol=1e-5)
     assert engine.pack_tokens <= 32
     assert "out of memory: going on with 32 tokens a pass" in caplog.text
@@ -149,7 +149,7 @@ def test_logits_are_never_held_for_all_rows(model, monkeypatch):
     rows = []
     head = model.get_output_embeddings().forward
     monkeypatch.setattr(model.lm_head, "forward", lambda x: rows.append(len(x)) or head(x))
-    values = engine(encoded).values
+    values = engine(encoded).loglikelihood
     assert max(rows) == 16
     assert sum(rows) == engine.usage.predicted == 120
     monkeypatch.undo()

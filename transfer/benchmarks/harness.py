@@ -6,12 +6,15 @@ So `lm_eval --include_path data/benchmarks --tasks transfer_mini` runs where ite
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from transfer.benchmarks.candidates import CandidateSpec
-from transfer.benchmarks.items import items, spec, swapped
+from transfer.benchmarks.items import generate, items, spec, swapped
 from transfer.files import replacing
 
 VERSION = 1
@@ -85,3 +88,46 @@ def write_task_files(folder: Path, names: Sequence[str], tag: str = "transfer_mi
     for name in names:
         with replacing(folder / f"{name}.yaml") as beside:
             beside.write_text(task_file(spec(name), tag), encoding="utf-8")
+
+
+def write_generated(folder: Path, names: Sequence[str], count: int) -> Path:
+    """Write task files over the first items of benchmarks that our own templates make.
+
+    Unlike those under `data/benchmarks` they need no workspace: the items lie beside them.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    names
+        Benchmarks that `transfer.benchmarks.generate` makes.
+    count
+        Items of each.
+
+    Returns
+    -------
+    Path
+        The folder, for `--include_path` or `--include`.
+    """
+    for name in names:
+        data = folder / f"{name}.jsonl"
+        with replacing(data) as beside:
+            rows = generate(name, count)
+            beside.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        task = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {
+                "data_files": {"test": str(data)},
+                "cache_dir": str(folder / "cache"),
+            },
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "context",
+            "doc_to_choice": "options",
+            "doc_to_target": "gold",
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+        }
+        with replacing(folder / f"{name}.yaml") as beside:
+            beside.write_text(yaml.safe_dump(task), encoding="utf-8")
+    return folder

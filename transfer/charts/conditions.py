@@ -22,7 +22,7 @@ from transfer.charts.palette import (
 )
 
 
-def context_use(table: pd.DataFrame) -> alt.LayerChart:
+def context_use(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
     """Return how much accuracy each benchmark loses when contexts are swapped.
 
     Parameters

@@ -62,7 +62,7 @@ def estimates(
     domain: tuple[float, float] | None = None,
     percent: bool = False,
     ticks: str | None = None,
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     """Return points with intervals, one row for each of `rows`.
 
     Parameters
@@ -102,6 +102,8 @@ def estimates(
         e.column for e in (*lanes, colour, shape, size) if e
     }
     shown = shown.loc[shown["value"].notna(), [c for c in shown.columns if c in columns]]
+    if shown.empty:
+        return unmeasured(description)
 
     title = textwrap.wrap(quantity, TITLE_WIDTH)
     form = ".0%" if percent else ".2f"

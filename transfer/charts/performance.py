@@ -26,7 +26,9 @@ from transfer.charts.palette import (
 )
 
 
-def accuracy_against_chance(table: pd.DataFrame, quantity: str = "accuracy") -> alt.LayerChart:
+def accuracy_against_chance(
+    table: pd.DataFrame, quantity: str = "accuracy"
+) -> alt.LayerChart | alt.Chart:
     """Return accuracy per benchmark before and after fine-tuning, with chance as a tick.
 
     Parameters
@@ -69,7 +71,7 @@ def accuracy_against_chance(table: pd.DataFrame, quantity: str = "accuracy") -> 
     )
 
 
-def reliability_diagram(table: pd.DataFrame, what: str = "") -> alt.LayerChart:
+def reliability_diagram(table: pd.DataFrame, what: str = "") -> alt.LayerChart | alt.Chart:
     """Return accuracy against confidence, bin by bin, with the diagonal of perfect calibration.
 
     Parameters

@@ -40,7 +40,7 @@ BY_METRIC = Encoding("metric", METRIC_SHAPE, "")
 
 def transfer_by_category(
     table: pd.DataFrame, quantity: str = "mean r across stages"
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     """Return the mean cross-stage correlation of each category (P6).
 
     Parameters
@@ -73,7 +73,7 @@ def reliability_ranking(
     quantity: str = "r across stages",
     rules: tuple[float, ...] = (0.0, LOST, PERSISTS),
     domain: tuple[float, float] | None = (-1, 1),
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     """Return one estimate a benchmark, the highest on top.
 
     Parameters
@@ -109,7 +109,9 @@ def reliability_ranking(
     )
 
 
-def alignment_chart(table: pd.DataFrame, quantity: str = "alignment r") -> alt.LayerChart:
+def alignment_chart(
+    table: pd.DataFrame, quantity: str = "alignment r"
+) -> alt.LayerChart | alt.Chart:
     """Return how confidence goes with accuracy, per category and stage (P7, P8).
 
     Parameters
@@ -138,7 +140,7 @@ def alignment_chart(table: pd.DataFrame, quantity: str = "alignment r") -> alt.L
 
 def factor_effects_chart(
     table: pd.DataFrame, quantity: str = "difference from V1"
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     """Return what each web filter changes, per category (P10), with one row a category.
 
     Parameters
@@ -169,7 +171,7 @@ def factor_effects_chart(
 
 def rank_shift(
     table: pd.DataFrame, quantity: str = "accuracy", percent: bool = True
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.Chart:
     """Return the mixtures before and after fine-tuning on one benchmark, one labelled point each.
 
     Parameters

@@ -9,7 +9,9 @@ from transfer.charts.estimates import Encoding, estimates, need, several
 from transfer.charts.palette import VERDICT, VERDICT_SHAPE, ordered
 
 
-def scorecard_chart(table: pd.DataFrame, quantity: str = "r or difference of r") -> alt.LayerChart:
+def scorecard_chart(
+    table: pd.DataFrame, quantity: str = "r or difference of r"
+) -> alt.LayerChart | alt.Chart:
     """Return one row a claim: the value here with its interval and verdict, and the paper's value.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The specification curve: every claim again, under each choice that could as well have been made."""
+"""The specification curve: every claim again, under each choice that could have been made."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,19 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from transfer.errors import BadInput
+from transfer.files import sha256
 from transfer.loglikelihood.encoding import Encoder
 from transfer.loglikelihood.engine import Engine
 from transfer.loglikelihood.tree import Encoded
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_TOKENIZER_PARTS = (
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+)
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 
 
@@ -25,6 +36,11 @@ class Checkpoint:
     ----------
     folder
         Holds the config, weights in safetensors and the tokenizer. Code in it is never run.
+    dtype
+        `float32`, `bfloat16` or `float16`: what the model computes in. The softmax is always taken
+        in float32.
+    pickles
+        Whether weights that are only there as a pickle are opened. A pickle can run code.
 
     Raises
     ------
@@ -32,20 +48,25 @@ class Checkpoint:
         If the folder, its config, tokenizer or weights are missing or cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dtype: str = "float32", pickles: bool = False) -> None:
         self.folder = folder
-        _check(folder)
-        self.device = torch.accelerator.current_accelerator() or torch.device("cpu")
+        _check(folder, pickles)
+        if dtype not in DTYPES:
+            raise BadInput(f"dtype {dtype!r}: give one of {', '.join(DTYPES)}")
+        self.device = _device()
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:
             raise BadInput(f"{folder}: the tokenizer cannot be read ({_line(error)})") from error
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=torch.float32,
-                use_safetensors=True,
+                dtype=DTYPES[dtype],
+                use_safetensors=not pickles,
                 local_files_only=True,
+                trust_remote_code=False,
                 output_loading_info=True,
             )
         except Exception as error:
@@ -61,6 +82,17 @@ class Checkpoint:
         self.prefix: int = self.tokenizer.eos_token_id if bos is None else bos
         self.encoder = Encoder(self.tokenizer, self.prefix)
         self.engine = Engine(self.model, self.longest)
+
+    def hash(self) -> str:
+        """Return the SHA-256 of the weights; of the hashes of their files where there are more."""
+        files = sorted(self.folder.glob("*.safetensors")) or _pickles(self.folder)
+        sums = [sha256(path) for path in files]
+        return sums[0] if len(sums) == 1 else _digest(sums)
+
+    def tokenizer_hash(self) -> str:
+        """Return a hash of the files that the tokenizer and its chat template are read from."""
+        files = [self.folder / name for name in (*_TOKENIZERS, *_TOKENIZER_PARTS)]
+        return _digest([f"{path.name} {sha256(path)}" for path in files if path.exists()])
 
     def chat(self, content: str) -> str:
         """Return a user's turn in the chat template, up to where the answer begins."""
@@ -88,7 +120,7 @@ class Checkpoint:
             If a continuation has no token, or more than the model reads.
         """
         self.refuse_lengths(encoded)
-        return self.engine(encoded).values
+        return self.engine(encoded).loglikelihood
 
     def refuse_lengths(self, encoded: Sequence[Encoded]) -> None:
         """Raise if a continuation has no token, or more than the model reads."""
@@ -100,7 +132,15 @@ class Checkpoint:
                 )
 
 
-def _check(folder: Path) -> None:
+def _device() -> torch.device:
+    """Return the accelerator of this process, or the CPU."""
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None:
+        return torch.device("cpu")
+    return torch.device(accelerator.type, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _check(folder: Path, pickles: bool) -> None:
     """Raise if a folder lacks what a checkpoint has."""
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; give a checkpoint in Hugging Face format")
@@ -108,14 +148,22 @@ def _check(folder: Path) -> None:
         raise BadInput(f"{folder}: no config.json; give a checkpoint in Hugging Face format")
     if not any((folder / name).exists() for name in _TOKENIZERS):
         raise BadInput(f"{folder}: no tokenizer; save the model's tokenizer into the folder")
-    if not any(folder.glob("*.safetensors")):
-        pickles = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
+    found = _pickles(folder)
+    if not any(folder.glob("*.safetensors")) and not (pickles and found):
         raise BadInput(
-            f"{folder}: weights only as a pickle ({pickles[0].name}), which is not opened; "
-            "save them as safetensors"
-            if pickles
+            f"{folder}: weights only as a pickle ({found[0].name}), which is not opened unless it "
+            "is asked for, since it can run code; save them as safetensors, or give --pickles"
+            if found
             else f"{folder}: no weights (*.safetensors); save the model into the folder"
         )
+
+
+def _pickles(folder: Path) -> list[Path]:
+    return sorted(path for kind in ("*.bin", "*.pt", "*.pth") for path in folder.glob(kind))
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _longest(config: Any, tokenizer: Any) -> int:
@@ -129,4 +177,7 @@ def _longest(config: Any, tokenizer: Any) -> int:
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = str(error).strip() or type(error).__name__
+    if "trust_remote_code" in said:
+        return "it needs code of its own, and code in a checkpoint is never run"
+    return said.splitlines()[0]

@@ -16,7 +16,7 @@ import torch
 from transfer.loglikelihood.attention import NAME, TreeAttention, UnsupportedAttentionError
 from transfer.loglikelihood.tree import Encoded, Pack, packs, plant
 
-PACK_TOKENS = 4096
+PACK_TOKENS = {"cpu": 2048, "other": 8192}
 """Tokens in one forward pass."""
 
 LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
@@ -33,13 +33,13 @@ class Scores(NamedTuple):
 
     Attributes
     ----------
-    values : array of float64, (request)
-        Log-likelihood of the continuation, in nats, summed over its tokens.
+    loglikelihood : array of float64, (request)
+        Of the continuation, in nats, summed over its tokens.
     greedy : array of bool, (request)
         Whether every token of it is the most likely one.
     """
 
-    values: np.ndarray
+    loglikelihood: np.ndarray
     greedy: np.ndarray
 
 
@@ -70,16 +70,16 @@ class Engine:
         `plain`: every distinct request by itself. None chooses, and tries the choice out on a few
         made-up requests.
     pack_tokens
-        Tokens in one forward pass. It is halved when memory runs out.
+        Tokens in one forward pass; `PACK_TOKENS` when None. It is halved when memory runs out.
     """
 
     def __init__(
-        self, model: Any, longest: int, way: str | None = None, pack_tokens: int = PACK_TOKENS
+        self, model: Any, longest: int, way: str | None = None, pack_tokens: int | None = None
     ) -> None:
-        self.model, self.longest, self.way, self.pack_tokens = model, longest, way, pack_tokens
+        self.model, self.longest, self.way = model, longest, way
         self.usage = Usage()
-        kind = self.model.device.type
-        self._logit_bytes = LOGIT_BYTES.get(kind, LOGIT_BYTES["other"])
+        kind = "cpu" if model.device.type == "cpu" else "other"
+        self.pack_tokens, self._logit_bytes = pack_tokens or PACK_TOKENS[kind], LOGIT_BYTES[kind]
         self._whole_head = False
         if way is None:
             self._choose()
@@ -159,15 +159,16 @@ class Engine:
         for chunk, (low, high) in enumerate(itertools.pairwise(bounds.tolist())):
             at = self._tensor(kept[chunk * rows : (chunk + 1) * rows])
             logits = hidden[at] if self._whole_head else self._head(hidden[at])
-            logits = logits.float()
             asked = order[low:high]
-            row = self._tensor(which[asked] - chunk * rows)
-            target = self._tensor(targets[asked])
-            top, likely = logits.max(-1)
-            chosen = logits[row, target]
-            total = logits.sub_(top[:, None]).exp_().sum(-1).log_().add_(top)
-            found[asked] = (chosen - total[row]).double().cpu().numpy()
-            best[asked] = (likely[row] == target).cpu().numpy()
+            row, target = self._tensor(which[asked] - chunk * rows), self._tensor(targets[asked])
+            probability = torch.log_softmax(logits.float(), -1)
+            chosen = probability[row, target]
+            found[asked] = chosen.double().cpu().numpy()
+            # The place of the largest is slow to find, and seldom asked for: only where the
+            # target is as likely as the likeliest, which may be another with a lower number.
+            top = chosen == probability.amax(-1)[row]
+            top[top.clone()] = probability[row[top]].argmax(-1) == target[top]
+            best[asked] = top.cpu().numpy()
         return found, best
 
     def _run_tree(self, pack: Pack, attention: TreeAttention) -> torch.Tensor:
@@ -216,12 +217,12 @@ class Engine:
         requests = _made_up(self._vocabulary, self.longest)
         tolerance = TOLERANCE.get(self.model.dtype, 0.2)
         self.way, self._whole_head = "plain", True
-        own = self(requests).values
+        own = self(requests).loglikelihood
         why = ""
         for way in ("blocks" if self.model.device.type == "cpu" else "sdpa", "plain"):
             self.way, self._whole_head = way, False
             try:
-                gap = float(np.abs(self(requests).values - own).max())
+                gap = float(np.abs(self(requests).loglikelihood - own).max())
             except Exception as error:  # whatever the model raises, its own forward pass is left
                 gap, said = np.inf, (str(error).splitlines() or [""])[0]
                 why = why or f"{type(error).__name__}: {said}"

@@ -15,6 +15,7 @@ from transfer.protocols.factors import (
     web_contrast,
 )
 from transfer.protocols.stages import by_category, coherence, cross_stage
+from transfer.protocols.steps import stage_pairs
 from transfer.protocols.structure import structure_persistence
 from transfer.protocols.tidy import tidy
 
@@ -33,6 +34,7 @@ __all__ = [
     "cross_stage",
     "decision",
     "factor_effects",
+    "stage_pairs",
     "structure_persistence",
     "tidy",
     "web_contrast",

@@ -9,6 +9,7 @@ from typing import Any
 
 from transfer.errors import BadInput
 from transfer.report.failure import ReportFailed
+from transfer.report.own import own
 from transfer.report.progress import Steps
 from transfer.suite import repository
 
@@ -20,6 +21,8 @@ def report(
     out: Path = Path("build"),
     parameters: Mapping[str, Any] | None = None,
     jobs: int = 2,
+    before: str | None = None,
+    after: str | None = None,
     pdf: bool = False,
 ) -> Path:
     """Execute every notebook and build the book; return the first page of the site.
@@ -36,6 +39,9 @@ def report(
         Values for parameters of the notebooks, as Python values or as typed on a command line.
     jobs : int
         How many notebooks are executed at a time.
+    before, after : str, optional
+        The stages to compare where the table has others than `pretrain` and `sft`; its first and
+        its last where not given.
     pdf : bool
         Also print the book as `out/report.pdf`, which needs a Chromium.
 
@@ -55,17 +61,23 @@ def report(
 
     steps = Steps()
     given = dict(parameters or {})
+    announcement = ""
     if measures is not None:
         if not measures.is_file():
             raise BadInput(f"{measures}: no such table; give a .parquet or .csv file")
-        given["measures"] = str(measures.resolve())
+        mine = own(measures, out, before, after)
+        given, announcement = mine.parameters | given, mine.announcement
     notebooks = sorted((repository() / "notebooks").glob("*.md"))
     if not notebooks:
         raise BadInput(f"{repository() / 'notebooks'}: holds no notebook; work in a full clone")
+    if measures is not None and given["suite"] is None:
+        # The page about the committed suite gives way to one about the table.
+        instead = {path.name: path for path in (repository() / "notebooks" / "own").glob("*.md")}
+        notebooks = [instead.get(path.name, path) for path in notebooks]
     with steps.step("notebooks"):
         executed = execute(notebooks, given, out / "notebooks", jobs=jobs, steps=steps)
     with steps.step("site"):
-        index = build(repository() / "book", executed, out, steps=steps)
+        index = build(repository() / "book", executed, out, steps=steps, announcement=announcement)
     if pdf:
         from transfer.report.printing import print_book
 

@@ -19,6 +19,7 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
@@ -33,7 +34,13 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None = None) -> Path:
+def build(
+    book: Path,
+    notebooks: Sequence[Path],
+    out: Path,
+    steps: Steps | None = None,
+    announcement: str = "",
+) -> Path:
     """Build the site and return its first page.
 
     Parameters
@@ -45,6 +52,8 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     out : Path
         Folder to build in: sources are gathered in `out/book`, the site lies in
         `out/book/_build/html`. It is left alone where no source changed since.
+    announcement : str
+        HTML at the top of every page.
 
     Raises
     ------
@@ -55,7 +64,7 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     gathered = out / "book"
     index = gathered / "_build" / "html" / "index.html"
     record = out / "book.key.json"
-    key = _key(book, notebooks)
+    key = _key(book, notebooks) + announcement
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -66,6 +75,11 @@ def build(book: Path, notebooks: Sequence[Path], out: Path, steps: Steps | None 
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
         _add_page(notebook, gathered / "notebooks" / notebook.name)
+    if announcement:
+        config = yaml.safe_load((gathered / "_config.yml").read_text(encoding="utf-8"))
+        config["html"]["announcement"] = announcement
+        text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+        (gathered / "_config.yml").write_text(text, encoding="utf-8")
     write_scripts(gathered / "assets", out / "scripts")
     run_jupyter_book(gathered, out / "book.log", steps)
     record.write_text(key, encoding="utf-8")

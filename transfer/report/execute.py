@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import time
@@ -139,6 +140,8 @@ def _run(job: _Job) -> float:
     """Run one notebook in this process, write it, and return the seconds that took."""
     import papermill
 
+    # Its own check of names does not know types such as `str | None`; ours has passed them.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.pop("MPLBACKEND", None)
     begun = time.perf_counter()

@@ -45,7 +45,6 @@ def chart_html(spec: dict[str, Any]) -> str:
     """Return the HTML of one chart: still picture, place of the live chart, specification."""
     picture = base64.b64encode(svg(spec).encode("utf-8")).decode("ascii")
     words = html.escape(describe(spec), quote=True)
-    # "</" would end the script element, wherever it stands.
     table = figure_csv(spec)
     data = ""
     if table:
@@ -55,7 +54,8 @@ def chart_html(spec: dict[str, Any]) -> str:
             f'<a class="chart-data" download="{name}" href="data:text/csv;base64,{packed}">'
             "Data of this figure (CSV)</a>"
         )
-    content = json.dumps(spec, ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")
+    # A tag within a script element could end it, or keep it from ending.
+    content = json.dumps(spec, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<div class="chart">'
         f'<img class="chart-still" alt="{words}" src="data:image/svg+xml;base64,{picture}">'

@@ -5,13 +5,14 @@ row (counted from 1, without the header) and its column.
 """
 
 from transfer.tables.dataset import MissingCells, missing, parameters, read_measures
-from transfer.tables.items import ITEMS, compact, read_items, write_items
+from transfer.tables.items import ITEMS, compact, items_files, read_items, write_items
 from transfer.tables.measures import (
     KEYS,
     MEASURES,
     METRICS,
     check_measures,
     read_measures_table,
+    read_notes,
     write_measures,
 )
 
@@ -23,11 +24,13 @@ __all__ = [
     "MissingCells",
     "check_measures",
     "compact",
+    "items_files",
     "missing",
     "parameters",
     "read_items",
     "read_measures",
     "read_measures_table",
+    "read_notes",
     "write_items",
     "write_measures",
 ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from transfer.errors import BadInput
-from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, load_suite, suite_path
-from transfer.tables.measures import metrics_of, read_measures_table
+from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, known_suite, load_suite
+from transfer.tables.measures import metrics_of, read_measures_table, read_notes
 
 DIMENSIONS = ("scale", "stage", "seed", "mixture", "benchmark")
 
@@ -66,6 +67,7 @@ def read_measures(
     path = Path(path)
     frame = read_measures_table(path)
     known = _suite_of(frame, suite, path)
+    notes = read_notes(path)
     for name, asked in (
         ("scale", scales),
         ("mixture", mixtures),
@@ -73,21 +75,31 @@ def read_measures(
         ("benchmark", benchmarks),
     ):
         frame = _keep(frame, name, asked, path)
-    frame = _one_normalization(frame, normalization, known, path)
+    frame = _one_normalization(frame, normalization, known, notes, path)
     order = {
         "scale": scales
         or _ordered(frame["scale"], [s.name for s in known.scales] if known else ()),
-        "stage": [stage for stage in STAGES if stage in set(frame["stage"])],
+        "stage": stages_of(frame, notes),
         "seed": seeds or sorted(set(frame["seed"].tolist())),
         "mixture": mixtures
         or _ordered(frame["mixture"], [m.name for m in known.mixtures] if known else ()),
         "benchmark": benchmarks or _benchmark_order(frame, known),
     }
     grid = _cells(frame, {name: list(order[name]) for name in DIMENSIONS})
-    grid = grid.assign_coords(_coordinates(frame, grid, known))
+    grid = grid.assign_coords(_coordinates(frame, grid, known, notes))
     grid.attrs = {"source": path.name, "suite": known.name if known else ""}
     _warn_missing(grid, path)
     return grid
+
+
+def stages_of(frame: pd.DataFrame, notes: Mapping[str, Any]) -> list[str]:
+    """Return the stages of a table, earliest first.
+
+    Their order is that of the notes; without one, pretrain before sft where there are no others,
+    and else as the table has them.
+    """
+    usual = STAGES if set(frame["stage"]) <= set(STAGES) else ()
+    return _ordered(frame["stage"], notes.get("stages") or usual)
 
 
 def missing(grid: xr.Dataset) -> pd.DataFrame:
@@ -135,7 +147,7 @@ def _suite_of(frame: pd.DataFrame, suite: Suite | Path | str | None, path: Path)
     names = list(dict.fromkeys(frame["suite"]))
     if len(names) > 1:
         raise BadInput(f"{path}: column suite holds {', '.join(names)}; keep the rows of one suite")
-    return load_suite(names[0]) if suite_path(names[0]).is_file() else None
+    return load_suite(names[0]) if known_suite(names[0]) else None
 
 
 def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) -> pd.DataFrame:
@@ -154,7 +166,11 @@ def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) ->
 
 
 def _one_normalization(
-    frame: pd.DataFrame, normalization: str | None, suite: Suite | None, path: Path
+    frame: pd.DataFrame,
+    normalization: str | None,
+    suite: Suite | None,
+    notes: Mapping[str, Any],
+    path: Path,
 ) -> pd.DataFrame:
     """Return one row a run and benchmark."""
     if normalization is not None and normalization not in NORMALIZATIONS:
@@ -172,9 +188,8 @@ def _one_normalization(
         for benchmark, part in frame.groupby("benchmark", sort=False)["normalization"]
     }
     if normalization is None:
-        default: dict[str, str] = (
-            {b.name: b.normalization for b in suite.benchmarks} if suite else {}
-        )
+        default: dict[str, str] = dict(notes.get("normalization", {}))
+        default |= {b.name: b.normalization for b in suite.benchmarks} if suite else {}
         chosen: dict[str, str] = {}
         for benchmark, values in there.items():
             chosen[benchmark] = default.get(benchmark, values[0])
@@ -197,7 +212,7 @@ def _one_normalization(
 def _ordered(column: pd.Series, order: Sequence[str]) -> list[str]:
     """Return the values there: those of the order first, then the others as they come."""
     there = list(dict.fromkeys(column))
-    first = [name for name in order if name in there]
+    first = [name for name in dict.fromkeys(order) if name in there]
     return [*first, *(name for name in there if name not in first)]
 
 
@@ -227,6 +242,8 @@ def _cells(frame: pd.DataFrame, order: dict[str, list]) -> xr.Dataset:
     )
     variables = {}
     for metric in [name for name in ("n_items", *metrics_of(frame)) if name in frame]:
+        if frame[metric].isna().all():
+            continue
         cells = np.full(shape, np.nan)
         cells[place] = frame[metric].to_numpy(float)
         variables[metric] = (DIMENSIONS, cells)
@@ -237,7 +254,9 @@ def _cells(frame: pd.DataFrame, order: dict[str, list]) -> xr.Dataset:
     return xr.Dataset(variables, coords=labels)
 
 
-def _coordinates(frame: pd.DataFrame, grid: xr.Dataset, suite: Suite | None) -> dict:
+def _coordinates(
+    frame: pd.DataFrame, grid: xr.Dataset, suite: Suite | None, notes: Mapping[str, Any]
+) -> dict:
     benchmarks = [str(name) for name in grid["benchmark"].to_numpy()]
     found: dict[str, tuple[str, list]] = {}
     category = _categories(frame, suite)
@@ -248,7 +267,7 @@ def _coordinates(frame: pd.DataFrame, grid: xr.Dataset, suite: Suite | None) -> 
         if name in first:
             found[name] = ("benchmark", first.loc[benchmarks, name].tolist())
     if suite is None:
-        return found
+        return found | _noted(grid, notes)
     mixtures = {entry.name: entry for entry in suite.mixtures}
     names = [str(name) for name in grid["mixture"].to_numpy()]
     if set(names) <= set(mixtures):
@@ -261,6 +280,20 @@ def _coordinates(frame: pd.DataFrame, grid: xr.Dataset, suite: Suite | None) -> 
         counts = [parameters(scales[name], suite.tokenizer.vocabulary) for name in sizes]
         found["parameters"] = ("scale", [count["non_embedding"] for count in counts])
         found["total_parameters"] = ("scale", [count["total"] for count in counts])
+    return found
+
+
+def _noted(grid: xr.Dataset, notes: Mapping[str, Any]) -> dict[str, tuple[str, list]]:
+    """Return the coordinates that the notes give for every mixture, or every scale, there is."""
+    found: dict[str, tuple[str, list]] = {}
+    for dimension, section, names in (
+        ("mixture", "mixtures", ("web", "web_share", "code_share", "curated_share")),
+        ("scale", "scales", ("parameters",)),
+    ):
+        entries = [notes.get(section, {}).get(str(name), {}) for name in grid[dimension].to_numpy()]
+        for name in names:
+            if all(entry.get(name) is not None for entry in entries):
+                found[name] = (dimension, [entry[name] for entry in entries])
     return found
 
 

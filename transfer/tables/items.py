@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.suite import STAGES
 from transfer.tables.refusal import (
     at,
+    misspelt_stage,
     read_parquet,
     refuse_duplicates,
     refuse_first,
@@ -30,12 +30,17 @@ ITEMS = pa.schema(
         pa.field("item", pa.string(), nullable=False),
         pa.field("gold", pa.int32(), nullable=False),
         pa.field("loglikelihood", pa.list_(pa.float32()), nullable=False),
-        pa.field("n_tokens", pa.list_(pa.int32()), nullable=False),
+        pa.field("n_tokens", pa.list_(pa.int32())),
         pa.field("n_bytes", pa.list_(pa.int32()), nullable=False),
         pa.field("unconditional", pa.list_(pa.float32())),
     ]
 )
-"""Columns of an items table: nats summed over an option's tokens, one list entry an option."""
+"""Columns of an items table: nats summed over an option's tokens, one list entry an option.
+
+`n_tokens` is null where a tool that was imported from does not say it.
+"""
+
+OPTIONAL = ("n_tokens", "unconditional")
 
 GRAIN = 2.0**-13
 """Nats to which published log-likelihoods are rounded: off by at most 0.00006."""
@@ -64,7 +69,7 @@ def write_items(path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, An
     path : Path
         A `.parquet` file; replaced if it is there.
     frame : DataFrame
-        The columns of `ITEMS`; `unconditional` may be absent, or null where it was not scored.
+        The columns of `ITEMS`; those of `OPTIONAL` may be absent, or null where not known.
     metadata : mapping
         What the run was; must hold suite, mixture, scale, seed and stage. Written as JSON.
 
@@ -132,15 +137,32 @@ def read_items(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise BadInput(f"{path}: its `transfer` metadata is not JSON; write it again") from error
     _check_metadata(metadata, str(path))
     require_columns(
-        table.column_names, [name for name in ITEMS.names if name != "unconditional"], str(path)
+        table.column_names, [name for name in ITEMS.names if name not in OPTIONAL], str(path)
     )
     return _conform(table, str(path)).to_pandas(), metadata
+
+
+def items_files(folder: Path | str, **run: Any) -> list[Path]:
+    """Return the items tables of a folder whose runs are as given, such as `scale="S"`.
+
+    An empty list where there is no such folder; a file that is no items table is passed over.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("*.parquet")) if folder else []:
+        try:
+            packed = (pq.read_schema(path).metadata or {}).get(_METADATA, b"{}")
+            metadata = json.loads(packed)
+        except (pa.ArrowException, OSError, ValueError):
+            continue
+        if run.items() <= metadata.items():
+            found.append(path)
+    return found
 
 
 def _conform(data: pd.DataFrame | pa.Table, where: str) -> pa.Table:
     """Return a table of exactly the schema, checked cell by cell."""
     names = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
-    require_columns(names, [name for name in ITEMS.names if name != "unconditional"], where)
+    require_columns(names, [name for name in ITEMS.names if name not in OPTIONAL], where)
     require_rows(len(data), where)
     arrays = []
     for field in ITEMS:
@@ -216,9 +238,7 @@ def _check_metadata(metadata: Mapping[str, Any], where: str) -> None:
     for key in RUN_KEYS:
         if key not in metadata:
             raise BadInput(f"{where}: metadata key {key} is missing; add it")
-    if metadata["stage"] not in STAGES:
-        raise BadInput(
-            f"{where}: metadata stage is {metadata['stage']!r}; write {' or '.join(STAGES)}"
-        )
+    if meant := misspelt_stage(metadata["stage"]):
+        raise BadInput(f"{where}: metadata stage is {metadata['stage']!r}; write {meant}")
     if isinstance(metadata["seed"], bool) or not isinstance(metadata["seed"], int):
         raise BadInput(f"{where}: metadata seed is {metadata['seed']!r}; write a whole number")

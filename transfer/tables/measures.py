@@ -6,8 +6,11 @@ A user may bring a table (CSV or Parquet) with only the key columns and `accurac
 from __future__ import annotations
 
 import difflib
+import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +19,11 @@ import pyarrow.parquet as pq
 
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.suite import NORMALIZATIONS, STAGES
+from transfer.suite import NORMALIZATIONS
 from transfer.tables.refusal import (
+    LARGEST,
     at,
+    misspelt_stage,
     read_parquet,
     refuse_duplicates,
     refuse_first,
@@ -49,12 +54,24 @@ KEYS = ("mixture", "scale", "seed", "stage", "benchmark")
 METRICS = MEASURES.names[MEASURES.names.index("accuracy") :]
 """The measures proper: accuracy, confidence, gold_probability, nll, brier, ece, aurc, auroc."""
 
+_NOTES = b"transfer"
 _UPPER = {"nll": np.inf, "brier": 2.0}
-_WORDS = {"stage": STAGES, "normalization": NORMALIZATIONS}
+_WORDS = {"normalization": NORMALIZATIONS}
 
 
-def write_measures(path: Path | str, frame: pd.DataFrame) -> None:
-    """Check a full measures table and write it (Parquet, or CSV by suffix), whole or not at all.
+def write_measures(
+    path: Path | str, frame: pd.DataFrame, notes: Mapping[str, Any] | None = None
+) -> None:
+    """Check a measures table and write it (Parquet, or CSV by suffix), whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    frame : DataFrame
+        All columns of `MEASURES`; with notes, at least the key columns and `accuracy`.
+    notes : mapping, optional
+        What is known of the study besides the numbers, for a study without a suite file; see
+        `read_notes`. Kept in a Parquet file only.
 
     Raises
     ------
@@ -62,14 +79,41 @@ def write_measures(path: Path | str, frame: pd.DataFrame) -> None:
         If a column is missing or a cell is wrong; the message names row and column.
     """
     path = Path(path)
-    require_columns(list(frame.columns), MEASURES.names, str(path))
-    frame = check_measures(frame, str(path))[MEASURES.names]
+    if notes is None:
+        require_columns(list(frame.columns), MEASURES.names, str(path))
+    frame = check_measures(frame, str(path))
+    frame = frame[[name for name in MEASURES.names if name in frame]]
     with replacing(path) as beside:
         if path.suffix == ".csv":
             frame.to_csv(beside, index=False)
         else:
-            table = pa.Table.from_pandas(frame, schema=MEASURES, preserve_index=False)
-            pq.write_table(table.replace_schema_metadata(None), beside, compression="zstd")
+            schema = pa.schema([MEASURES.field(name) for name in frame.columns])
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            said = {_NOTES: json.dumps(dict(notes), sort_keys=True).encode()} if notes else None
+            pq.write_table(table.replace_schema_metadata(said), beside, compression="zstd")
+
+
+def read_notes(path: Path | str) -> dict[str, Any]:
+    """Return what a measures table says of its study, where no suite file does.
+
+    Returns
+    -------
+    dict
+        Where known: `stages`, a list in order; `normalization`, by benchmark, the one that it is
+        compared by; `mixtures`, by name, with `web` and shares; `scales`, by name, with
+        `parameters`. Empty for a CSV file and for a table of a suite.
+    """
+    path = Path(path)
+    if path.suffix == ".csv":
+        return {}
+    said = (read_parquet(path).schema.metadata or {}).get(_NOTES)
+    try:
+        notes = json.loads(said) if said else {}
+    except ValueError:
+        notes = None
+    if not isinstance(notes, dict):
+        raise BadInput(f"{path}: its `transfer` metadata is not JSON; write it again")
+    return notes
 
 
 def read_measures_table(path: Path | str) -> pd.DataFrame:
@@ -83,9 +127,19 @@ def read_measures_table(path: Path | str) -> pd.DataFrame:
         If the file is missing, damaged, empty, lacks a key column or `accuracy`, repeats a key,
         or holds a wrong cell; the message names row and column.
     """
+    return check_measures(read_raw(path), str(path))
+
+
+def read_raw(path: Path | str) -> pd.DataFrame:
+    """Return the cells of a CSV or Parquet file, unchecked; those of a CSV file are text.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, damaged, empty or too large.
+    """
     path = Path(path)
-    frame = _read_csv(path) if path.suffix == ".csv" else read_parquet(path).to_pandas()
-    return check_measures(frame, str(path))
+    return _read_csv(path) if path.suffix == ".csv" else read_parquet(path).to_pandas()
 
 
 def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame:
@@ -116,6 +170,8 @@ def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{path}: larger than {LARGEST // 10**6} MB; keep the rows you need")
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; check the path") from None
@@ -141,12 +197,16 @@ def _words(column: pd.Series, name: str, where: str) -> pd.Series:
     blank = (column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
     cells = column.tolist()
     refuse_first(blank, where, name, "no value; fill it in", cells)
-    # A mixture or a scale may be written as a number; a stage may not.
+    # A mixture or a scale may be written as a number.
     text = column.astype(str).str.strip()
     if name in _WORDS:
         bad = (~text.isin(_WORDS[name])).to_numpy()
         mend = f"{name} {{value!r}} is not known; write {', '.join(_WORDS[name])}"
         refuse_first(bad, where, name, mend, cells)
+    if name == "stage":
+        meant = [misspelt_stage(stage) or "" for stage in text]
+        says = f"stage {{value!r}} is not known; did you mean {next(filter(None, meant), '')}?"
+        refuse_first(np.array(meant) != "", where, name, says, cells)
     return text.astype(object)
 
 
@@ -162,10 +222,11 @@ def _numbers(column: pd.Series, name: str, where: str) -> pd.Series:
     unread = np.isnan(values) & ~blank
     refuse_first(unread, where, name, "{value!r} is not a number; write a number", cells)
     if name in ("seed", "n_items"):
-        refuse_first(blank, where, name, "no value; fill it in", cells)
-        whole = (values == np.round(values)) & (values >= 0) & (values < 2**31)
+        if name == "seed":
+            refuse_first(blank, where, name, "no value; fill it in", cells)
+        whole = blank | ((values == np.round(values)) & (values >= 0) & (values < 2**31))
         refuse_first(~whole, where, name, "{value!r} is not a whole number of 0 or more", cells)
-        return numbers.astype("int32")
+        return numbers if blank.any() else numbers.astype("int32")
     if name == "accuracy":
         says = "NaN or no value; leave the row out if the benchmark was not scored"
         refuse_first(blank, where, name, says, cells)

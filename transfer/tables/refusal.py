@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transfer.errors import BadInput
+from transfer.suite import STAGES
+
+LARGEST = 2_000_000_000
+"""Bytes that a table may have, and take once it is unpacked."""
+
+MOST_ROWS = 20_000_000
+
+
+def misspelt_stage(stage: object) -> str | None:
+    """Return `pretrain` or `sft` where a stage is one of them written otherwise, as `Pre-train`.
+
+    A table may have stages of any name; these two are what protocols look for by default.
+    """
+    plain = re.sub(r"[\W_]", "", str(stage)).lower()
+    return next((name for name in STAGES if plain == name and stage != name), None)
 
 
 def at(where: str, row: int, column: str) -> str:
@@ -59,6 +75,13 @@ def read_parquet(path: Path) -> pa.Table:
     if not path.is_file():
         raise BadInput(f"{path}: no such file; check the path")
     try:
+        shape = pq.read_metadata(path)
+        groups = (shape.row_group(number) for number in range(shape.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > LARGEST or shape.num_rows > MOST_ROWS:
+            raise BadInput(
+                f"{path}: larger than {LARGEST // 10**6} MB or {MOST_ROWS:,} rows; "
+                "keep the rows you need"
+            )
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise BadInput(

@@ -1,17 +1,21 @@
 """How many mixtures, seeds and items it takes, and how often intervals hold what they promise.
 
+`python -m transfer.uncertainty.planning data/simulations/coverage.csv` makes the committed table.
+
 Both are had by simulation with a known truth. A mixture's true scores before and after fine-tuning
 are normal and correlate at rho; a measured score adds the noise of seeds and items.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from transfer.files import replacing
 from transfer.protocols import cross_stage
 from transfer.uncertainty.intervals import bootstrap, fisher_interval
 
@@ -156,6 +160,16 @@ def power(
     return pd.DataFrame(rows)
 
 
+def main(path: str) -> None:
+    """Write the table of coverage that the page on nine mixtures shows; takes some minutes."""
+    with replacing(path) as beside:
+        coverage(sets=2_000).to_csv(beside, index=False, float_format="%.5f")
+
+
 def _z(rho: float, mixtures: int, sets: int, reliability: float, seed: int) -> np.ndarray:
     grid = simulated(rho, mixtures, sets, reliability, seed)
     return np.arctanh(cross_stage(grid, "score").to_numpy().ravel())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

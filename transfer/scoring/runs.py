@@ -1,9 +1,7 @@
-"""Score checkpoints: the log-likelihood of every option of every benchmark item.
+"""Score checkpoints: from a folder to the items table, without losing what was computed.
 
-The requests are those that lm-evaluation-harness makes of the task files under `data/benchmarks`:
-the context, and each option after a space; with the chat template, the context as the user's turn
-and each option as the beginning of the answer. A run of the pretraining stage is scored on plain
-contexts, one of the fine-tuning stage with the chat template.
+A run of the pretraining stage is scored on plain contexts, one of the fine-tuning stage with the
+chat template.
 """
 
 from __future__ import annotations
@@ -11,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,14 +24,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from transfer.errors import BadInput
-from transfer.files import replacing, sha256
+from transfer.files import sha256
 from transfer.loglikelihood import Checkpoint
+from transfer.scoring.journal import Journal
+from transfer.scoring.processes import Processes
+from transfer.scoring.requests import Items, Requests, RequestsOf
 from transfer.suite import Run, Suite, repository, suite_hash, suite_path
 from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
 
 PACKAGES = ("torch", "transformers", "tokenizers")
-Items = Sequence[Mapping[str, Any]]
 
 
 def score_items(
@@ -54,70 +55,15 @@ def score_items(
     Returns
     -------
     DataFrame
-        One row an item: `benchmark, item, gold`, and one list entry an option of `loglikelihood`
-        (nats), `n_tokens`, `n_bytes` (of the option without the space before it) and
-        `unconditional` (nats, the option, with its space, after an empty context; in a chat
-        lm-evaluation-harness takes it without the space).
+        One row an item, as `Requests.table` says.
 
     Raises
     ------
     BadInput
         If an item cannot be read, an option has no tokens, or the model returns NaN.
     """
-    pairs: list[tuple[str, str]] = []
-    sizes: list[int] = []
-    for row in items:
-        try:
-            context, options, space = row["context"], list(row["options"]), "" if chat else " "
-            answerable = 0 <= row["gold"] < len(options)
-        except (KeyError, TypeError) as error:
-            raise BadInput(
-                f"benchmark {name}, item {row.get('id')!r}: lacks {_key(error)}; build it again"
-            ) from None
-        if not answerable:
-            raise BadInput(
-                f"benchmark {name}, item {row['id']!r}: gold is no option; build it again"
-            )
-        if empty := [at for at, option in enumerate(options) if not option]:
-            raise BadInput(
-                f"benchmark {name}, item {row['id']!r}: option {empty[0]} is empty; mend the item"
-            )
-        text = checkpoint.chat(context) if chat else context
-        pairs.extend((text, space + option) for option in options)
-        sizes.append(len(options))
-    conditional = checkpoint.encode(pairs)
-    # With its space in a chat too, so that the option has the same tokens in both.
-    alone = checkpoint.encode([("", " " + option.removeprefix(" ")) for _, option in pairs])
-    owner = np.repeat(np.arange(len(items)), sizes)
-    for at, (given, neutral) in enumerate(zip(conditional, alone, strict=True)):
-        if not given.continuation or not neutral.continuation:
-            raise BadInput(
-                f"benchmark {name}, item {items[owner[at]]['id']!r}: option {pairs[at][1]!r} has "
-                "no token of its own; mend the option or the tokenizer"
-            )
-    values = checkpoint.loglikelihoods([*conditional, *alone])
-    for at in np.flatnonzero(~np.isfinite(values)).tolist():
-        raise BadInput(
-            f"{checkpoint.folder}: benchmark {name}, item {items[owner[at % len(pairs)]]['id']!r}: "
-            "the model returns NaN; look at its loss curve and train it again"
-        )
-    ends = np.cumsum(sizes)[:-1]
-    split = {
-        "loglikelihood": values[: len(pairs)].astype(np.float32),
-        "n_tokens": np.array([len(pair.continuation) for pair in conditional], dtype=np.int32),
-        "n_bytes": np.array(
-            [len(option.encode()) for row in items for option in row["options"]], dtype=np.int32
-        ),
-        "unconditional": values[len(pairs) :].astype(np.float32),
-    }
-    return pd.DataFrame(
-        {
-            "benchmark": name,
-            "item": [row["id"] for row in items],
-            "gold": np.array([row["gold"] for row in items], dtype=np.int32),
-        }
-        | {column: np.split(entries, ends) for column, entries in split.items()}
-    )
+    requests = Requests(checkpoint, {name: items}, chat)
+    return requests.table(_values(checkpoint, requests, None))
 
 
 def score(
@@ -137,30 +83,68 @@ def score(
     chat
         Whether contexts are put into the chat template, or the names of the benchmarks whose are.
     parts
-        A folder that keeps the finished benchmarks, so that a killed run goes on after them.
-        Parts of another checkpoint or of other items in it are not used.
+        A folder that keeps what is computed, so that a killed run goes on where it was. Values of
+        another checkpoint, of other items or of other package versions in it are not used.
     """
-    checkpoint = Checkpoint(folder)
-    weights = [sha256(path) for path in sorted(folder.glob("*.safetensors"))]
-    done = []
-    with _progress() as progress:
-        bar = progress.add_task(folder.name, total=len(benchmarks))
-        for name, items in benchmarks.items():
-            progress.update(bar, description=f"{folder.name}  {name}")
-            asked = chat if isinstance(chat, bool) else name in chat
-            key = hashlib.sha256(json.dumps([weights, asked, list(items)]).encode()).hexdigest()
-            part = parts / f"{name}-{key[:16]}.parquet" if parts else None
-            if part is not None and part.exists():
-                done.append(pd.read_parquet(part))
-            else:
-                done.append(score_items(checkpoint, name, items, asked))
-                if part is not None:
-                    with replacing(part) as beside:
-                        done[-1].to_parquet(beside)
-            progress.advance(bar)
-    if not done:
+    if not benchmarks:
         raise BadInput("no benchmark to score; name one")
-    return pd.concat(done, ignore_index=True)
+    checkpoint = Checkpoint(folder)
+    requests = Requests(checkpoint, benchmarks, chat)
+    return requests.table(_values(checkpoint, requests, parts))
+
+
+def _values(checkpoint: Checkpoint, requests: Requests, parts: Path | None) -> np.ndarray:
+    """Return the log-likelihood of every request, in nats."""
+    checkpoint.refuse_lengths(requests.encoded)
+    processes = Processes()
+    values = np.full(len(requests.encoded), np.nan)
+    journal = Journal(parts, _key(checkpoint, requests) if parts else "", processes.rank)
+    journal.read(values)
+    # Before anyone writes, so that all share out the same rest.
+    processes.wait()
+    left = processes.share(requests.encoded, np.flatnonzero(np.isnan(values)))
+    encoded = [requests.encoded[number] for number in left.tolist()]
+    with journal, _progress(processes.rank > 0) as progress:
+        bar = progress.add_task(checkpoint.folder.name, total=len(left))
+        for numbers, scores in checkpoint.engine.stream(encoded):
+            for at in numbers[~np.isfinite(scores.loglikelihood)].tolist():
+                raise BadInput(
+                    f"{checkpoint.folder}: {requests.where(int(left[at]))}: the model returns NaN; "
+                    "look at its loss curve and train it again"
+                )
+            values[left[numbers]] = scores.loglikelihood
+            journal.write(left[numbers], scores.loglikelihood)
+            progress.advance(bar, len(numbers))
+    for numbers, found in processes.gather((left, values[left])):
+        values[numbers] = found
+    return values
+
+
+def _key(checkpoint: Checkpoint, requests: Requests) -> str:
+    """Return a hash of all that the values depend on."""
+    known = [
+        checkpoint.hash(),
+        sha256(checkpoint.folder / "config.json"),
+        requests.digest(),
+        str(checkpoint.model.dtype),
+        _versions(),
+    ]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+class Scored(NamedTuple):
+    """A table that was written, and what it took, in seconds.
+
+    `build` and `tokenise` are 0 where an earlier checkpoint of the call had the same tokenizer.
+    """
+
+    out: Path
+    items: int
+    truncated: int
+    build: float
+    tokenise: float
+    forward: float
+    write: float
 
 
 def score_run(
@@ -168,7 +152,7 @@ def score_run(
 ) -> Path:
     """Return the items table of a run, scoring it if it is not there yet.
 
-    A table of other weights, other items, other prompts or other benchmarks is written anew.
+    A table of other weights, items, prompts, benchmarks or package versions is written anew.
 
     Parameters
     ----------
@@ -202,11 +186,17 @@ def score_folder(
     chat = questions(suite, items) if run.stage == "sft" else []
     if out.exists():
         weights = sha256(folder / "model.safetensors")
-        now = {"checkpoint_sha256": weights, "items_sha256": _hashes(items), "chat": chat}
+        now = {
+            "checkpoint_sha256": weights,
+            "items_sha256": _hashes(items),
+            "chat": chat,
+            "task_versions": {name: _task_version(name) for name in items},
+            "package_versions": _versions(),
+        }
         _, metadata = read_items(out)
         if all(metadata.get(key) == value for key, value in now.items()):
             return out
-    _write(folder, out, suite, items, chat, _run_keys(run, folder))
+    _write(Checkpoint(folder), out, suite, RequestsOf(items), chat, _run_keys(run, folder))
     return out
 
 
@@ -222,10 +212,51 @@ def score_to_table(
     A checkpoint that is no run of a suite goes into the table as a mixture of the folder's name,
     scale `own`, seed 0.
     """
-    run = Run(mixture=folder.name, scale="own", seed=0, stage="sft" if chat else "pretrain")
+    (scored,) = score_to_tables({folder: out}, suite, benchmarks, chat)
+    return scored.items
+
+
+def score_to_tables(
+    outs: Mapping[Path, Path],
+    suite: Suite,
+    benchmarks: Sequence[str] | None = None,
+    chat: bool = False,
+    dtype: str = "float32",
+    pickles: bool = False,
+) -> Iterator[Scored]:
+    """Write the items tables of checkpoints, and yield each as it is written.
+
+    Requests are built and tokenised once for all checkpoints that have the same tokenizer.
+
+    Parameters
+    ----------
+    outs
+        The table to write, by the folder of the checkpoint.
+    suite
+        Whose benchmarks.
+    benchmarks
+        Names; all when None.
+    chat
+        Whether questions are put into the chat template.
+    dtype
+        `float32`, `bfloat16` or `float16`.
+    pickles
+        Whether weights that are only there as a pickle are opened.
+    """
+    begun = time.perf_counter()
     items = read_benchmarks(suite, Workspace(suite.name), benchmarks)
+    if not items:
+        raise BadInput("no benchmark to score; name one")
     asked = questions(suite, items) if chat else ()
-    return _write(folder, out, suite, items, asked, _run_keys(run, folder))
+    requests = RequestsOf(items)
+    reading = time.perf_counter() - begun
+    for folder, out in outs.items():
+        name = folder.resolve().name
+        run = Run(mixture=name, scale="own", seed=0, stage="sft" if chat else "pretrain")
+        checkpoint = Checkpoint(folder, dtype, pickles)
+        scored = _write(checkpoint, out, suite, requests, asked, _run_keys(run, folder))
+        yield scored._replace(build=scored.build + reading)
+        reading = 0.0
 
 
 def questions(suite: Suite, names: Iterable[str]) -> list[str]:
@@ -259,32 +290,48 @@ def read_benchmarks(
 
 
 def _write(
-    folder: Path,
+    checkpoint: Checkpoint,
     out: Path,
     suite: Suite,
-    items: Mapping[str, Items],
+    requests_of: RequestsOf,
     chat: Collection[str],
     keys: Mapping[str, Any],
-) -> int:
+) -> Scored:
+    items = requests_of.benchmarks
     parts = out.with_name(f".{out.name}.parts")
-    frame = score(folder, items, chat, parts)
-    weights = folder / "model.safetensors"
+    requests, new = requests_of(checkpoint, chat)
+    begun = time.perf_counter()
+    frame = requests.table(_values(checkpoint, requests, parts))
+    done = time.perf_counter()
     metadata = {
         "suite": suite.name,
         "suite_sha256": suite_hash(suite.name) if suite_path(suite.name).exists() else None,
         **keys,
         "chat": list(chat),
-        "checkpoint_sha256": sha256(weights) if weights.exists() else None,
+        "checkpoint_sha256": checkpoint.hash(),
         "items_sha256": _hashes(items),
         "task_versions": {name: _task_version(name) for name in items},
-        "package_versions": {name: version(name) for name in PACKAGES},
-        "dtype": "float32",
+        "package_versions": _versions(),
+        "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_items(out, frame, metadata)
-    shutil.rmtree(parts, ignore_errors=True)
-    return len(frame)
+    if Processes().rank == 0:
+        write_items(out, frame, metadata)
+        shutil.rmtree(parts, ignore_errors=True)
+    return Scored(
+        out,
+        len(frame),
+        checkpoint.engine.usage.truncated,
+        requests.build_seconds if new else 0.0,
+        requests.tokenise_seconds if new else 0.0,
+        done - begun,
+        time.perf_counter() - done,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
 
 
 def _run_keys(run: Run, folder: Path) -> dict[str, Any]:
@@ -323,19 +370,15 @@ class _Task(yaml.SafeLoader):
 _Task.add_multi_constructor("!", lambda loader, tag, node: None)
 
 
-def _progress() -> Progress:
+def _progress(silent: bool) -> Progress:
     console = Console(stderr=True)
     return Progress(
         "{task.description}",
         BarColumn(),
         MofNCompleteColumn(),
-        "benchmarks",
+        "requests",
         TimeRemainingColumn(),
         console=console,
         # A notebook keeps what is printed; its reader wants the result.
-        disable=console.is_jupyter,
+        disable=silent or console.is_jupyter,
     )
-
-
-def _key(error: Exception) -> str:
-    return str(error).strip("'") if isinstance(error, KeyError) else "options as a list"
