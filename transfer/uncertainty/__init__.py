@@ -6,7 +6,7 @@ several together are drawn one inside the other. The resamples are one more dime
 `resample`, that a protocol passes through.
 """
 
-from transfer.uncertainty.dependent import steiger, zou_interval
+from transfer.uncertainty.dependent import compared, steiger, zou_interval
 from transfer.uncertainty.differences import difference, sides
 from transfer.uncertainty.intervals import bootstrap, fisher_interval, interval
 from transfer.uncertainty.multiplicity import adjusted
@@ -17,6 +17,7 @@ __all__ = [
     "OVER",
     "adjusted",
     "bootstrap",
+    "compared",
     "difference",
     "fisher_interval",
     "interval",

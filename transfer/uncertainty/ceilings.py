@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.stats import f as f_distribution
 
@@ -104,6 +105,48 @@ def ceiling(reliable: xr.Dataset, before: str = "pretrain", after: str = "sft") 
     both = reliable["reliability"].clip(min=0)
     product = both.sel(stage=before, drop=True) * both.sel(stage=after, drop=True)
     return (product**0.5).rename("ceiling")
+
+
+def typical(reliable: xr.Dataset, scale: str) -> dict[str, float]:
+    """Return the variances of a typical benchmark at a scale: medians over benchmarks and stages.
+
+    Returns
+    -------
+    dict
+        `signal`, `seed_noise` (0 where it cannot be had) and `item_noise`.
+    """
+    part = reliable.sel(scale=scale)
+    variance, noise = part["spread"] ** 2, part["noise"] ** 2
+    seed_noise = ((1 - part["from_seeds"]) * variance).fillna(0)
+    found = {
+        "signal": (variance - noise).clip(min=0),
+        "seed_noise": seed_noise,
+        "item_noise": (noise - seed_noise).clip(min=0),
+    }
+    return {name: float(values.median()) for name, values in found.items()}
+
+
+def with_marks(
+    table: pd.DataFrame, items: Mapping[str, xr.Dataset], metric: str = "accuracy"
+) -> pd.DataFrame:
+    """Return a table of benchmarks with their `ceiling` and `mark`; unchanged without items.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns `scale` and `benchmark`.
+    items : mapping
+        From `transfer.itemwise.find_itemwise`; may be empty.
+    metric : str
+        A mean over items; the table is unchanged for another.
+    """
+    if not items or any(metric not in part for part in items.values()):
+        return table
+    reliable = reliability(items, metric)
+    for values in (ceiling(reliable), marks(reliable)):
+        part = values.to_dataframe().reset_index()[["scale", "benchmark", values.name]]
+        table = table.merge(part, on=["scale", "benchmark"], how="left")
+    return table
 
 
 def halves(

@@ -7,11 +7,14 @@ mixtures they stand beside the resampled difference, not in its place.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from scipy.special import ndtr
 
+from transfer.protocols import ConstantVector, correlate
 from transfer.uncertainty.intervals import fisher_interval
 
 
@@ -39,6 +42,39 @@ class Correlations(NamedTuple):
         """Return those of four vectors."""
         r = np.corrcoef([j, k, h, m])
         return cls(jk=r[0, 1], hm=r[2, 3], jh=r[0, 2], jm=r[0, 3], kh=r[1, 2], km=r[1, 3])
+
+
+def compared(pair: xr.Dataset) -> xr.Dataset:
+    """Return, for each benchmark, how the cross-stage r of one side differs from that of another.
+
+    Parameters
+    ----------
+    pair : Dataset
+        From `transfer.uncertainty.sides`: `measure` over `side, stage, mixture` and others.
+
+    Returns
+    -------
+    Dataset
+        `value`, the difference of r; `low` and `high` by Zou; `z` and `p` by Steiger.
+    """
+    values = pair["measure"].drop_vars(["chance", "normalization"], errors="ignore")
+    j, k, h, m = (
+        values.isel(side=side).sel(stage=stage, drop=True)
+        for side in (0, 1)
+        for stage in ("pretrain", "sft")
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantVector)
+        six = [
+            correlate(x, y, "mixture") for x, y in ((j, k), (h, m), (j, h), (j, m), (k, h), (k, m))
+        ]
+    n = int(six[0]["n"].min())
+    r = Correlations(*(entry.to_numpy() for entry in six))
+    z, p = steiger(r, n)
+    low, high = zou_interval(r, n)
+    columns = {"value": r.jk - r.hm, "low": low, "high": high, "z": z, "p": p}
+    bare = six[0].drop_vars("n")
+    return xr.Dataset({name: bare.copy(data=cells) for name, cells in columns.items()})
 
 
 def steiger(r: Correlations, n: int, shared: bool = False) -> tuple[Any, Any]:

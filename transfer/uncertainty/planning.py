@@ -34,7 +34,7 @@ def simulated(
     mixtures, sets : int
         Mixtures of a study, and how many studies.
     reliability : float
-        Share of the variance of a measured score that is not noise, in (0, 1].
+        Share of the variance of a measured score that is not noise, in [0, 1].
     seed : int
     tail : float
         0 draws normal scores; 1 over the degrees of freedom of Student's t otherwise.
@@ -48,8 +48,10 @@ def simulated(
         freedom = 1 / tail
         spread = np.sqrt(freedom / draws.chisquare(freedom, size=shape))
         before, after = before * spread, after * spread
-    extra = np.sqrt(1 / reliability - 1)
-    stages = [true + extra * n for true, n in zip((before, after), noise, strict=True)]
+    share = np.sqrt([reliability, 1 - reliability])
+    stages = [
+        share[0] * true + share[1] * n for true, n in zip((before, after), noise, strict=True)
+    ]
     return xr.Dataset(
         {"score": (DIMENSIONS, np.concatenate(stages, axis=1))},
         coords={"scale": ["simulated"], "stage": ["pretrain", "sft"]},
@@ -101,19 +103,26 @@ def coverage(
     return pd.DataFrame(rows)
 
 
-def reliability_at(spread: float, seed_sd: float, item_sd: float, seeds: int, items: int) -> float:
-    """Return the reliability of a score from its variance components.
+def reliability_with(
+    signal: float,
+    seed_noise: float,
+    item_noise: float,
+    seeds_times: float = 1,
+    items_times: float = 1,
+) -> float:
+    """Return the reliability of a ranking with more seeds or items than now.
 
     Parameters
     ----------
-    spread : float
-        Standard deviation of the mixtures' true scores.
-    seed_sd, item_sd : float
-        Standard deviations of a score over seeds, and of one item about its mixture's mean.
-    seeds, items : int
+    signal : float
+        Variance of the mixtures' true scores.
+    seed_noise, item_noise : float
+        Variances of a mixture's score that come from seeds and from items, as things are.
+    seeds_times, items_times : float
+        How many times as many there would be.
     """
-    true = spread**2
-    return true / (true + (seed_sd**2 + item_sd**2 / items) / seeds)
+    noise = seed_noise / seeds_times + item_noise / items_times
+    return signal / (signal + noise) if signal > 0 else 0.0
 
 
 def power(
