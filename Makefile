@@ -40,7 +40,8 @@ test: book ## lint, format, types, tests and the built book in a browser
 test-slow: $(READY) ## the tests that take more than ten seconds each
 	$(BIN)/pytest -m slow
 
-bench: $(READY) ## time scoring beside lm-evaluation-harness (20 minutes)
+bench: $(READY) ## time resampling beside scipy, and scoring beside lm-evaluation-harness (25 minutes)
+	@$(BIN)/python tests/benchmarks/bench_uncertainty.py
 	@$(BIN)/python tests/benchmarks
 
 clean: ## remove what was built, but not the environment

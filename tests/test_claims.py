@@ -110,7 +110,7 @@ def test_ours_is_the_protocols_value():
         sure = transfer.cross_stage(g, "confidence").mean("benchmark")
         return sure - transfer.cross_stage(g, "accuracy").mean("benchmark")
 
-    expected = bootstrap(gap, grid, resamples=300).sel(scale="S")
+    expected = bootstrap(gap, grid, resamples=300, kind="bca").sel(scale="S")
     c2 = row(table, "C2", "less")
     for name, mine in (("value", "ours"), ("low", "low"), ("high", "high")):
         assert c2[mine] == pytest.approx(expected[name].item())
@@ -201,3 +201,17 @@ def test_published_figures_that_cannot_be_used(tmp_path):
     (tmp_path / "figures.csv").write_text("quantity,value\nx,1\n")
     with pytest.raises(BadInput, match="column unit_name is missing; add it"):
         read_published(tmp_path / "figures.csv")
+
+
+def test_without_resamples_the_side_is_that_of_the_value():
+    table = transfer.scorecard(make_grid(0), resamples=0)
+    tested = table[table["verdict"] != "not testable yet"]
+    assert set(tested["verdict"]) <= {"agrees", "disagrees"}
+    np.testing.assert_array_equal(tested["low"], tested["ours"])
+
+
+def test_the_method_reaches_every_quantity():
+    grid = make_grid(1)
+    ours = row(transfer.scorecard(grid, resamples=0, method="spearman"), "C7", "mean r_acc")["ours"]
+    r = transfer.cross_stage(grid, "accuracy", method="spearman").mean("benchmark")
+    assert ours == pytest.approx((r.sel(scale="L") - r.sel(scale="S")).item())

@@ -249,6 +249,34 @@ def claims_in_short(card: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def measurability(marked: pd.DataFrame) -> str:
+    """Return on how many benchmarks the ranking of mixtures can be told from noise.
+
+    Parameters
+    ----------
+    marked : DataFrame
+        `scale, benchmark, mark`.
+    """
+    said = []
+    for scale, rows in marked.groupby("scale", sort=False):
+        able = list(rows.loc[rows["mark"] == "measurable", "benchmark"])
+        said.append(
+            f"At scale {scale} the ranking of mixtures can be told from noise on **{len(able)} of "
+            f"{len(rows)}** benchmarks at both stages ({names(able)}); on the others a low r says "
+            "that nothing was measured, not that nothing persists."
+        )
+    return " ".join(said)
+
+
+def differs(row: pd.Series, what: str) -> str:
+    """Return what a paired difference says: its interval, and the p of the exchange test."""
+    shown = number(row["value"], row["low"], row["high"])
+    if np.isnan(row["value"]):
+        return f"{what}: cannot be had."
+    side = "above zero" if row["low"] > 0 else "below zero" if row["high"] < 0 else "undecided"
+    return f"{what} is {shown}, {side}; the exchange test gives p = {row['p']:.3f}."
+
+
 class Table:
     """A table as a page shows it: numbers to two places, a dash where one is absent, no index."""
 

@@ -7,7 +7,6 @@ in the places left over. Each measure is a function of arrays that returns a num
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ def padded(lists: Iterable[Sequence[float] | np.ndarray]) -> np.ndarray:
     lengths = np.array([len(row) for row in rows])
     matrix = np.full((len(rows), lengths.max(initial=0)), np.nan)
     inside = np.arange(matrix.shape[1]) < lengths[:, None]
-    matrix[inside] = np.fromiter(chain.from_iterable(rows), float, count=lengths.sum())
+    matrix[inside] = np.concatenate(rows) if rows else []
     return matrix
 
 
@@ -198,20 +197,22 @@ def summarize(scores: np.ndarray, gold: np.ndarray) -> dict[str, float]:
     }
 
 
-def benchmark_scores(items: pd.DataFrame) -> dict[str, np.ndarray]:
+def benchmark_scores(items: pd.DataFrame, only: str | None = None) -> dict[str, np.ndarray]:
     """Return the score matrices of one benchmark's items, by normalization.
 
-    `token` and `unconditional` are there only if every item has what they need.
+    `token` and `unconditional` are there only if every item has what they need. `only` asks for
+    one normalization; the result is empty if the items lack it.
     """
-    raw = {
-        name: padded(items[name])
-        for name in ("loglikelihood", "n_tokens", "n_bytes", "unconditional")
-        if name in items and items[name].notna().all()
-    }
-    ll = raw.pop("loglikelihood")
     needs = {"token": "n_tokens", "byte": "n_bytes", "unconditional": "unconditional"}
-    kinds = [kind for kind in NORMALIZATIONS if needs.get(kind, kind) in {"sum", *raw}]
-    return {kind: normalize(ll, kind, **raw) for kind in kinds}
+    there = [
+        kind
+        for kind in NORMALIZATIONS
+        if only in (None, kind)
+        and (kind not in needs or (needs[kind] in items and items[needs[kind]].notna().all()))
+    ]
+    ll = padded(items["loglikelihood"])
+    raw = {needs[kind]: padded(items[needs[kind]]) for kind in there if kind in needs}
+    return {kind: normalize(ll, kind, **raw) for kind in there}
 
 
 def measure(items: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ the top of a notebook, so that the figures are shown as the book needs them.
 """
 
 from transfer.charts.conditions import context_use, learning_curves
+from transfer.charts.doubt import coverage_chart, power_curves, specification_chart
 from transfer.charts.estimates import unmeasured
 from transfer.charts.making import corpus_sources, loss_curves, mixture_shares
 from transfer.charts.performance import accuracy_against_chance, reliability_diagram
@@ -26,15 +27,18 @@ __all__ = [
     "coherence_heatmap",
     "context_use",
     "corpus_sources",
+    "coverage_chart",
     "enable",
     "factor_effects_chart",
     "learning_curves",
     "loss_curves",
     "mixture_shares",
+    "power_curves",
     "rank_shift",
     "reliability_diagram",
     "reliability_ranking",
     "scorecard_chart",
+    "specification_chart",
     "structure_heatmap",
     "transfer_by_category",
     "unmeasured",

@@ -8,6 +8,17 @@ so. The paper's 240M is held against the smallest scale here, its 1B against the
 
 from transfer.claims.catalogue import CLAIMS
 from transfer.claims.claim import Claim, Row
+from transfer.claims.specifications import agreement, specification_curve
 from transfer.claims.verdicts import VERDICTS, read_published, scorecard, verdict
 
-__all__ = ["CLAIMS", "VERDICTS", "Claim", "Row", "read_published", "scorecard", "verdict"]
+__all__ = [
+    "CLAIMS",
+    "VERDICTS",
+    "Claim",
+    "Row",
+    "agreement",
+    "read_published",
+    "scorecard",
+    "specification_curve",
+    "verdict",
+]

@@ -5,6 +5,7 @@ All rest on the same draws of mixtures, so a difference of two quantities is res
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from transfer.protocols import (
 )
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of
 from transfer.uncertainty import interval, resampled
+from transfer.uncertainty.resampling import jackknifed
 
 Triple = tuple[float, float, float]
 
@@ -38,26 +40,41 @@ class NotTestable(Exception):
 class Estimates:
     """Quantities of one grid: each is computed once, on the grid and on its resamples.
 
-    Every array has a first dimension `resample` whose first entry is the grid itself.
+    Every array has a first dimension `resample`: first the grid itself, then the grid without each
+    mixture in turn, then the resamples. Intervals are BCa, which keep closest to their level with
+    nine mixtures.
 
     Parameters
     ----------
     grid : Dataset
     resamples, seed, level
-        Of the bootstrap over mixtures.
+        Of the bootstrap over mixtures. With 0 resamples there is the value alone, and an interval
+        is that one point.
+    method : {"pearson", "spearman", "kendall"}
     """
 
-    def __init__(self, grid: xr.Dataset, resamples: int, seed: int, level: float) -> None:
+    def __init__(
+        self,
+        grid: xr.Dataset,
+        resamples: int,
+        seed: int,
+        level: float,
+        method: str = "pearson",
+    ) -> None:
         # What claims are about, seeds averaged once for all.
         about = [name for name in ("accuracy", "confidence") if name in grid]
         self.grid = xr.Dataset({name: measure_of(grid, name) for name in about})
         self.level = level
+        self.method = method
+        self.mixtures = grid.sizes["mixture"]
         self.scales = [str(scale) for scale in grid["scale"].to_numpy()]
         self._draw: dict[str, Any] = {"resamples": resamples, "seed": seed}
         self._known: dict[tuple, xr.DataArray] = {}
 
     def of(self, protocol: Callable, *args: Any, **kwargs: Any) -> xr.DataArray:
         """Return a protocol's result on the grid and on its resamples."""
+        if "method" in inspect.signature(protocol).parameters:
+            kwargs["method"] = self.method
         key = (protocol, args, tuple(kwargs.items()))
         if key not in self._known:
             try:
@@ -65,12 +82,15 @@ class Estimates:
                     # The page that shows the protocol itself warns; a scorecard would repeat it.
                     warnings.simplefilter("ignore", ConstantVector)
                     value = protocol(self.grid, *args, **kwargs)
-                    drawn = resampled(protocol, self.grid, *args, **self._draw, **kwargs)
+                    drawn = []
+                    if self._draw["resamples"]:
+                        drawn.append(jackknifed(protocol, self.grid, *args, **kwargs))
+                        drawn.append(resampled(protocol, self.grid, *args, **self._draw, **kwargs))
             except BadInput as error:
                 raise NotTestable(str(error)) from error
             value = value.drop_vars(["n", "p"], errors="ignore").expand_dims("resample")
             self._known[key] = xr.concat(
-                [value, drawn.transpose(*value.dims)],
+                [value, *(part.transpose(*value.dims) for part in drawn)],
                 "resample",
                 coords="minimal",
                 compat="override",
@@ -80,8 +100,18 @@ class Estimates:
 
     def triple(self, values: xr.DataArray, level: float | None = None) -> Triple:
         """Return value, low and high of an array over `resample` alone."""
-        low, high = interval(values.isel(resample=slice(1, None)), level or self.level)
+        low, high = self._interval(values, level or self.level)
         return float(values.isel(resample=0)), float(low), float(high)
+
+    def _interval(self, values: xr.DataArray, level: float) -> tuple[xr.DataArray, xr.DataArray]:
+        if not self._draw["resamples"]:
+            return (values.isel(resample=0),) * 2
+        return interval(
+            values.isel(resample=slice(1 + self.mixtures, None)),
+            level,
+            values.isel(resample=0),
+            values.isel(resample=slice(1, 1 + self.mixtures)),
+        )
 
     def at(self, values: xr.DataArray, **labels: str) -> xr.DataArray:
         """Return the part of an array at some labels, or say that it is not there."""
@@ -118,8 +148,8 @@ class Estimates:
             The share by the estimate itself, by intervals wholly on that side, and by intervals
             that reach it.
         """
-        signed = side * values.isel(resample=slice(1, None))
-        low, high = interval(signed, 1 - (1 - self.level) / max(values.sizes["benchmark"], 1))
+        level = 1 - (1 - self.level) / max(values.sizes["benchmark"], 1)
+        low, high = self._interval(side * values, level)
         there = low.notnull()
         if not there.any():
             return np.nan, np.nan, np.nan
@@ -135,19 +165,21 @@ class Estimates:
         return self.triple(values.isel(benchmark=place), level)
 
 
-def mean_cross_stage(grid: xr.Dataset, metric: str) -> xr.DataArray:
+def mean_cross_stage(grid: xr.Dataset, metric: str, method: str = "pearson") -> xr.DataArray:
     """Return the mean of P1 or P2 over all benchmarks."""
-    return mean_of_there(cross_stage(grid, metric), "benchmark")
+    return mean_of_there(cross_stage(grid, metric, method), "benchmark")
 
 
-def category_coherence(grid: xr.Dataset, metric: str, first: str, second: str) -> xr.DataArray:
+def category_coherence(
+    grid: xr.Dataset, metric: str, first: str, second: str, method: str = "pearson"
+) -> xr.DataArray:
     """Return the mean coherence within each category (P6 of P3, P4 or P5)."""
-    return by_category(coherence(grid, metric, first, second))
+    return by_category(coherence(grid, metric, first, second, method))
 
 
-def coherence_with_rest(grid: xr.Dataset, metric: str) -> xr.DataArray:
+def coherence_with_rest(grid: xr.Dataset, metric: str, method: str = "pearson") -> xr.DataArray:
     """Return each benchmark's mean coherence before SFT with the others of its category."""
-    r = coherence(grid, metric, "pretrain", "pretrain")
+    r = coherence(grid, metric, "pretrain", "pretrain", method)
     categories_of(r, "category_i")
     same = r["category_i"].to_numpy()[:, None] == r["category_j"].to_numpy()[None, :]
     np.fill_diagonal(same, False)
@@ -156,9 +188,9 @@ def coherence_with_rest(grid: xr.Dataset, metric: str) -> xr.DataArray:
     return mean.rename({"benchmark_i": "benchmark", "category_i": "category"})
 
 
-def mean_alignment(grid: xr.Dataset) -> xr.DataArray:
+def mean_alignment(grid: xr.Dataset, method: str = "pearson") -> xr.DataArray:
     """Return alignment (P7), averaged over mixtures."""
-    return mean_of_there(alignment(grid), "mixture")
+    return mean_of_there(alignment(grid, method=method), "mixture")
 
 
 def filter_on_accuracy(grid: xr.Dataset) -> xr.DataArray:
@@ -166,24 +198,24 @@ def filter_on_accuracy(grid: xr.Dataset) -> xr.DataArray:
     return _educational(web_contrast(grid, "accuracy"))
 
 
-def filter_on_alignment(grid: xr.Dataset) -> xr.DataArray:
+def filter_on_alignment(grid: xr.Dataset, method: str = "pearson") -> xr.DataArray:
     """Return the alignment of V2 less that of V1, per category (P10)."""
-    return _educational(alignment_contrast(grid))
+    return _educational(alignment_contrast(grid, method))
 
 
-def confidence_structure(grid: xr.Dataset) -> xr.DataArray:
+def confidence_structure(grid: xr.Dataset, method: str = "pearson") -> xr.DataArray:
     """Return the structure persistence of confidence (P9), without its p."""
-    return structure_persistence(grid, "confidence", permutations=0)
+    return structure_persistence(grid, "confidence", method, permutations=0)
 
 
-def code_share(grid: xr.Dataset) -> xr.DataArray:
+def code_share(grid: xr.Dataset, method: str = "pearson") -> xr.DataArray:
     """Return how accuracy goes with the share of code (P10)."""
-    return code_share_correlation(grid, "accuracy")
+    return code_share_correlation(grid, "accuracy", method)
 
 
-def persistence_of_alignment(grid: xr.Dataset) -> xr.DataArray:
+def persistence_of_alignment(grid: xr.Dataset, method: str = "pearson") -> xr.DataArray:
     """Return the alignment persistence of each category (P8)."""
-    return alignment_persistence(grid)
+    return alignment_persistence(grid, method=method)
 
 
 def _educational(contrasts: xr.DataArray) -> xr.DataArray:

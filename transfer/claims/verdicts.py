@@ -29,6 +29,7 @@ def scorecard(
     resamples: int = 2_000,
     seed: int = 0,
     level: float = 0.95,
+    method: str = "pearson",
 ) -> pd.DataFrame:
     """Return what the paper claims beside what this grid shows.
 
@@ -40,7 +41,8 @@ def scorecard(
         The published figures (`quantity, unit_name, scale, stage, value, source`); by default
         `data/paper/figures.csv`.
     resamples, seed, level
-        Of the bootstrap over mixtures.
+        Of the bootstrap over mixtures (BCa).
+    method : {"pearson", "spearman", "kendall"}
 
     Returns
     -------
@@ -52,7 +54,7 @@ def scorecard(
     """
     figures = published if isinstance(published, pd.DataFrame) else read_published(published)
     figures = figures.assign(stage=figures["stage"].fillna(""))
-    estimates = Estimates(grid, resamples=resamples, seed=seed, level=level)
+    estimates = Estimates(grid, resamples, seed, level, method)
     rows = [
         {
             "claim": claim.name,

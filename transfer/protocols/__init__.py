@@ -7,7 +7,7 @@ passes through: an interval is the same code on a grid with one more dimension.
 
 from transfer.protocols.alignments import alignment, alignment_persistence
 from transfer.protocols.correlations import METHODS, ConstantVector, correlate, correlation
-from transfer.protocols.decisions import decision
+from transfer.protocols.decisions import category_means, decision
 from transfer.protocols.factors import (
     alignment_contrast,
     code_share_correlation,
@@ -26,6 +26,7 @@ __all__ = [
     "alignment_contrast",
     "alignment_persistence",
     "by_category",
+    "category_means",
     "code_share_correlation",
     "coherence",
     "correlate",

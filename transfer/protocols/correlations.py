@@ -32,7 +32,12 @@ class ConstantVector(UserWarning):
 
 
 def correlate(
-    x: xr.DataArray, y: xr.DataArray, dim: str, method: str = "pearson", what: str = ""
+    x: xr.DataArray,
+    y: xr.DataArray,
+    dim: str,
+    method: str = "pearson",
+    what: str = "",
+    orders: xr.DataArray | None = None,
 ) -> xr.DataArray:
     """Return the correlation of two arrays along a dimension.
 
@@ -46,6 +51,8 @@ def correlate(
         Kendall's is tau-b.
     what : str
         What is correlated, for the warning.
+    orders : DataArray of int, optional
+        Over `resample` and `dim`: y is taken in each of these orders, x as it is.
 
     Returns
     -------
@@ -60,13 +67,15 @@ def correlate(
     """
     if method not in METHODS:
         raise BadInput(f"method {method!r} is not known; give {', '.join(METHODS)}")
+    last = [] if orders is None else ["resample"]
+    taken = None if orders is None else orders.transpose("resample", dim).to_numpy()
     r, n = xr.apply_ufunc(
-        correlation,
+        correlation if orders is None else over_orders,
         x,
         y,
         input_core_dims=[[dim], [dim]],
-        output_core_dims=[[], []],
-        kwargs={"method": method},
+        output_core_dims=[last, last],
+        kwargs={"method": method} | ({} if orders is None else {"orders": taken}),
         join="exact",
     )
     result = r.assign_coords(n=(r.dims, n.transpose(*r.dims).data))
@@ -94,7 +103,7 @@ def correlation(
     x, y = np.asarray(x, float), np.asarray(y, float)
     shape = np.broadcast_shapes(x.shape, y.shape)
     x, y = (_with_axes(array, len(shape)) for array in (x, y))
-    cells = _cells(shape, method)
+    cells = max(_cells(shape, method), x.size, y.size)
     if len(shape) > 1 and shape[0] > 1 and cells > _CELLS_AT_ONCE:
         return _in_parts(x, y, shape, method, parts=min(shape[0], -(-cells // _CELLS_AT_ONCE)))
     if np.isnan(x).any() or np.isnan(y).any():
@@ -107,6 +116,34 @@ def correlation(
     unit = {"pearson": _deviations, "spearman": _ranks, "kendall": _signs}[method]
     r = np.clip(np.einsum("...i,...i->...", unit(x), unit(y)), -1, 1)
     return np.where(n >= FEWEST_PAIRS, r, np.nan), n
+
+
+def over_orders(
+    x: np.ndarray, y: np.ndarray, method: str, orders: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlation of x with y in each of some orders, over a new last axis.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        As for `correlation`.
+    method : {"pearson", "spearman", "kendall"}
+    orders : (orders, cells of the last axis) ndarray of int
+    """
+    x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+    if method == "kendall" or np.isnan(x).any() or np.isnan(y).any():
+        return correlation(x[..., None, :], y[..., orders], method)
+    # Neither the mean nor the norm nor a rank changes with the order: they are had once.
+    unit = _deviations if method == "pearson" else _ranks
+    one, other = unit(x), unit(y)
+    r = np.empty((*x.shape[:-1], len(orders)))
+    columns = np.ascontiguousarray(orders.T)
+    for place in np.ndindex(r.shape[:-1]):
+        # One product a mixture, looked up for all orders: no array of orders × mixtures of floats.
+        products = one[place][:, None] * other[place]
+        r[place] = sum(row.take(at) for row, at in zip(products, columns, strict=True))
+    n = np.full(r.shape, x.shape[-1])
+    return np.where(n >= FEWEST_PAIRS, np.clip(r, -1, 1), np.nan), n
 
 
 def constant(x: np.ndarray) -> np.ndarray:
@@ -136,13 +173,22 @@ def settled(x: np.ndarray) -> np.ndarray:
 
 def _deviations(x: np.ndarray) -> np.ndarray:
     """Return x centred and divided by its norm; 0 where missing, NaN where constant."""
-    there = ~np.isnan(x)
-    count = np.maximum(there.sum(axis=-1, keepdims=True), 1)
-    filled = np.where(there, x, 0)
-    centred = np.where(there, filled - filled.sum(axis=-1, keepdims=True) / count, 0)
-    norm = np.sqrt(np.einsum("...i,...i->...", centred, centred))
-    norm = np.where(constant(x) | (norm == 0), np.nan, norm)
-    return centred / norm[..., None]
+    x = np.ascontiguousarray(x)
+    total = np.einsum("...i->...", x)
+    if np.isnan(total).any():
+        there = ~np.isnan(x)
+        count = np.maximum(there.sum(axis=-1, keepdims=True), 1)
+        filled = np.where(there, x, 0)
+        centred = np.where(there, filled - filled.sum(axis=-1, keepdims=True) / count, 0)
+    else:
+        filled, centred = x, x - total[..., None] / max(x.shape[-1], 1)
+    squares = np.einsum("...i,...i->...", centred, centred)
+    # Only a vector whose spread is lost beside its size may be constant up to rounding.
+    level = np.einsum("...i,...i->...", filled, filled)
+    flat = squares <= x.shape[-1] * (10 * _ROUNDING) ** 2 * level
+    if flat.any():
+        flat &= constant(x) | (squares == 0)
+    return centred / np.sqrt(np.where(flat, np.nan, squares))[..., None]
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:
@@ -173,7 +219,8 @@ def _with_axes(array: np.ndarray, axes: int) -> np.ndarray:
 
 def _cells(shape: tuple[int, ...], method: str) -> int:
     length = shape[-1]
-    each = length * (length - 1) // 2 if method == "kendall" else length
+    # The products of Pearson's and Spearman's are summed without being kept.
+    each = length * (length - 1) // 2 if method == "kendall" else 1
     return int(np.prod(shape[:-1], dtype=np.int64)) * each
 
 

@@ -6,7 +6,13 @@ import numpy as np
 import xarray as xr
 
 from transfer.protocols.correlations import correlation, settled
-from transfer.protocols.selection import LOWER_IS_BETTER, at, measure_of, without
+from transfer.protocols.selection import (
+    LOWER_IS_BETTER,
+    at,
+    categories_of,
+    measure_of,
+    without,
+)
 
 
 def decision(
@@ -15,6 +21,7 @@ def decision(
     proxy: tuple[str, str] = ("S", "pretrain"),
     target: tuple[str, str] = ("L", "sft"),
     keep_seeds: bool = False,
+    target_metric: str | None = None,
 ) -> xr.Dataset:
     r"""Return how well a proxy's ranking of mixtures decides for the target's.
 
@@ -35,6 +42,8 @@ def decision(
         For a measure that is better when lower (nll, brier, ece, aurc), best means lowest.
     proxy, target : (scale, stage)
     keep_seeds : bool
+    target_metric : str, optional
+        What is decided for, where it is another measure than the proxy's.
 
     Returns
     -------
@@ -48,14 +57,18 @@ def decision(
     BadInput
         If a scale or a stage is not in the table.
     """
-    values = without(measure_of(grid, metric, keep_seeds), "chance", "normalization")
+    wanted = target_metric or metric
+    values, aims = (
+        without(measure_of(grid, name, keep_seeds), "chance", "normalization")
+        for name in (metric, wanted)
+    )
     x = at(at(values, "scale", proxy[0]), "stage", proxy[1])
-    y = at(at(values, "scale", target[0]), "stage", target[1])
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    y = at(at(aims, "scale", target[0]), "stage", target[1])
+    signs = [-1 if name in LOWER_IS_BETTER else 1 for name in (metric, wanted)]
     result = xr.apply_ufunc(
         _decide,
-        sign * x,
-        sign * y,
+        signs[0] * x,
+        signs[1] * y,
         input_core_dims=[["mixture"], ["mixture"]],
         output_core_dims=[[], [], [], []],
         join="exact",
@@ -63,6 +76,27 @@ def decision(
     share, kendall, regret, n = result
     dataset = xr.Dataset({"decision_accuracy": share, "kendall": kendall, "regret": regret})
     return dataset.assign_coords(n=(n.dims, n.to_numpy()))
+
+
+def category_means(grid: xr.Dataset, everything: str = "all benchmarks") -> xr.Dataset:
+    """Return a grid whose benchmarks are the means of the categories, and the mean of all.
+
+    A mixture's mean is NaN where one of its benchmarks is.
+
+    Returns
+    -------
+    Dataset
+        As the grid, with `benchmark` the names of the categories and, last, `everything`.
+    """
+    names = categories_of(grid)
+    category = grid["category"].to_numpy()
+    groups = [np.flatnonzero(category == name) for name in names]
+    groups.append(np.arange(len(category)))
+    labels = np.array([*names, everything], dtype=object)
+    bare = grid.drop_vars([c for c in grid.coords if "benchmark" in grid[c].dims])
+    means = [bare.isel(benchmark=group).mean("benchmark", skipna=False) for group in groups]
+    joined = xr.concat(means, "benchmark")
+    return joined.assign_coords(benchmark=labels, category=("benchmark", labels))
 
 
 def _decide(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

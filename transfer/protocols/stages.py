@@ -18,6 +18,7 @@ def cross_stage(
     keep_seeds: bool = False,
     before: str = "pretrain",
     after: str = "sft",
+    orders: xr.DataArray | None = None,
 ) -> xr.DataArray:
     r"""Return how far the ranking of mixtures after pretraining persists after SFT (P1, P2).
 
@@ -37,6 +38,9 @@ def cross_stage(
         Correlate each seed by itself instead of the mean over seeds.
     before, after : str
         The two stages.
+    orders : DataArray of int, optional
+        Over `resample, mixture`: the mixtures after SFT are taken in each of these orders, for
+        permutation tests.
 
     Returns
     -------
@@ -45,7 +49,12 @@ def cross_stage(
     """
     values = without(measure_of(grid, metric, keep_seeds), *_OF_BENCHMARKS)
     r = correlate(
-        at(values, "stage", before), at(values, "stage", after), "mixture", method, metric
+        at(values, "stage", before),
+        at(values, "stage", after),
+        "mixture",
+        method,
+        metric,
+        orders,
     )
     return r.rename(f"r_{metric}")
 

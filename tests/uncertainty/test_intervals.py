@@ -26,7 +26,7 @@ def test_value_is_the_protocols_own():
 def test_the_same_seed_gives_the_same_interval_whatever_the_chunks(monkeypatch):
     grid = make_grid(1)
     first = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
-    monkeypatch.setattr("transfer.uncertainty._CELLS_AT_ONCE", 20_000)
+    monkeypatch.setattr("transfer.uncertainty.resampling._CELLS_AT_ONCE", 20_000)
     again = bootstrap(transfer.cross_stage, grid, resamples=200, over=("mixture", "seed"))
     xr.testing.assert_allclose(first, again)
     other = bootstrap(transfer.cross_stage, grid, resamples=200, seed=1)
@@ -114,7 +114,7 @@ def test_a_result_that_keeps_what_is_drawn_is_refused():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"over": ("items",)}, "cannot be resampled; give mixture, seed or both"),
+        ({"over": ("run",)}, "cannot be resampled; give mixture, seed, item or several"),
         ({"over": ()}, "cannot be resampled"),
         ({"resamples": 0}, "resamples 0 is too few"),
         ({"level": 95}, "level 95 is not between 0 and 1"),
@@ -147,3 +147,89 @@ def test_fisher_takes_what_a_protocol_returns():
     low, high = fisher_interval(r, r["n"])
     assert low.dims == r.dims
     assert ((low < r) & (r < high)).all()
+
+
+def pair_grid(x, y):
+    """Return a grid of one benchmark with one seed."""
+    values = np.array([x, y], float)[None, :, None, :, None]
+    return xr.Dataset(
+        {"accuracy": (("scale", "stage", "seed", "mixture", "benchmark"), values)},
+        coords={"stage": ["pretrain", "sft"], "scale": ["S"], "benchmark": ["b"]},
+    )
+
+
+@pytest.mark.parametrize("kind", ["percentile", "bca"])
+@pytest.mark.parametrize("mixtures", [9, 25])
+def test_both_kinds_are_scipys_on_the_same_draws(kind, mixtures):
+    rng = np.random.default_rng(mixtures)
+    x = rng.normal(size=mixtures)
+    y = x + rng.normal(size=mixtures)
+
+    def r(a, b, axis):
+        a, b = (v - v.mean(axis=axis, keepdims=True) for v in (a, b))
+        # Rounded, so that a resample of all mixtures in another order ties.
+        return ((a * b).sum(axis) / np.sqrt((a**2).sum(axis) * (b**2).sum(axis))).round(12)
+
+    ours = bootstrap(transfer.cross_stage, pair_grid(x, y), resamples=2000, seed=7, kind=kind)
+    theirs = stats.bootstrap(
+        (x, y),
+        r,
+        paired=True,
+        vectorized=True,
+        n_resamples=2000,
+        batch=2000,
+        method="BCa" if kind == "bca" else "percentile",
+        rng=np.random.default_rng(7),
+    ).confidence_interval
+    assert ours["low"].item() == pytest.approx(theirs.low, abs=1e-9)
+    assert ours["high"].item() == pytest.approx(theirs.high, abs=1e-9)
+
+
+def test_bca_of_a_mean_moves_with_the_skewness():
+    rng = np.random.default_rng(8)
+    values = rng.exponential(size=(1, 1, 1, 40, 1))
+    grid = xr.Dataset({"accuracy": (("scale", "stage", "seed", "mixture", "benchmark"), values)})
+    mean = {
+        k: bootstrap(lambda g: g["accuracy"].mean("mixture"), grid, kind=k)
+        for k in ("percentile", "bca")
+    }
+    assert mean["bca"]["high"].item() > mean["percentile"]["high"].item()
+
+
+def test_bca_of_what_does_not_vary_is_the_value_itself():
+    x = np.arange(9.0)
+    found = bootstrap(transfer.cross_stage, pair_grid(x, 2 * x + 1), resamples=200, kind="bca")
+    assert found["low"].item() == pytest.approx(1)
+    assert found["high"].item() == pytest.approx(1)
+
+
+def test_three_mixtures_and_missing_cells_give_an_interval_or_none():
+    grid = make_grid(14, seeds=1, share_missing=0.2)
+    found = bootstrap(transfer.cross_stage, grid, resamples=300, kind="bca")
+    there = found["value"].notnull() & found["low"].notnull()
+    assert there.any()
+    assert (found["low"] <= found["high"]).where(there, True).all()
+    few = make_grid(15, seeds=1).isel(mixture=[0, 4, 8])
+    found = bootstrap(transfer.cross_stage, few, resamples=300)
+    # Most resamples of three hold one of them twice: r is 1 or −1, or undefined.
+    assert found["value"].notnull().all()
+
+
+def test_with_one_seed_the_interval_over_seeds_is_absent():
+    one = bootstrap(transfer.cross_stage, make_grid(16, seeds=1), over=("seed",), resamples=20)
+    assert one["low"].isnull().all()
+    assert one["value"].notnull().all()
+    several = bootstrap(transfer.cross_stage, make_grid(16, seeds=3), over=("seed",), resamples=20)
+    assert several["low"].notnull().all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"kind": "basic"}, "kind 'basic' is not known; give percentile or bca"),
+        ({"kind": "bca", "over": ("seed",)}, "kind bca leaves out mixtures"),
+    ],
+)
+def test_kinds_that_cannot_be_had_are_refused(asked, says):
+    with pytest.raises(BadInput, match=says):
+        bootstrap(transfer.cross_stage, make_grid(11), **asked)
