@@ -150,7 +150,7 @@ def memory(side: str, vocabulary: int, context: int) -> None:
         LlamaForCausalLM(config).save_pretrained(folder)
         AutoTokenizer.from_pretrained(TOKENIZER).save_pretrained(folder)
         words = Words(0)
-        pairs = [(words.some(2 * context), f" {words.some(3)}") for _ in range(8)]
+        pairs = [(words.some(2 * context), f" {words.some(3)}") for _ in range(2)]
         if side == "ours":
             checkpoint = Checkpoint(folder)
             before = resident()
