@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from transfer import benchmarks
+from transfer.scoring import score
 from transfer.suite import Run, load_suite, repository
 from transfer.tables import read_items
 from transfer.workspace import Workspace
@@ -63,7 +65,9 @@ def test_every_benchmark_has_the_loglikelihoods_of_lm_evaluation_harness(run, mo
         if Run.parse(run).stage == "sft"
         else set()
     )
-    worst = {}
+    items = {name: benchmarks.items(name, "test", SUITE.name, space)[:LIMIT] for name in names}
+    now = score(DATA / "checkpoints" / run, items, asked).set_index(["benchmark", "item"])
+    worst, live = {}, {}
     for chat in (False, True):
         group = [name for name in names if (name in asked) == chat]
         if not group:
@@ -79,6 +83,11 @@ def test_every_benchmark_has_the_loglikelihoods_of_lm_evaluation_harness(run, mo
             ]
             assert len(gaps) == LIMIT
             worst[name] = max(gaps)
+            again = now.loc[name, "loglikelihood"]
+            live[name] = max(np.abs(np.subtract(again[i], v)).max() for i, v in theirs[name])
     assert set(worst) == set(names)
-    print(f"largest difference of {run}: {max(worst.values()):.2e} nats")
+    for what, gaps in (("committed", worst), ("scored now", live)):
+        largest = max(gaps, key=gaps.get)
+        print(f"{run}, {what}: off by {gaps[largest]:.1e} nats at most ({largest})")
+    assert max(live.values()) < TOLERANCE, live
     assert max(worst.values()) < TOLERANCE, worst
