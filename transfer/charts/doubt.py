@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from transfer.charts.estimates import Encoding, estimates, layered, need, signed
+from transfer.charts.estimates import Encoding, estimates, layered, need, signed, unmeasured
 from transfer.charts.palette import MARK, SPARE_COLOURS, VERDICT, ordered, worn
 
 KIND = {"percentile": "#5E7FD0", "bca": "#A36A3B", "fisher": "#6A8F3C"}
@@ -13,7 +13,7 @@ KIND_SHAPE = {"percentile": "triangle-left", "bca": "arrow", "fisher": "wedge"}
 ROW = 24
 
 
-def coverage_chart(table: pd.DataFrame, level: float = 0.95) -> alt.LayerChart:
+def coverage_chart(table: pd.DataFrame, level: float = 0.95) -> alt.LayerChart | alt.Chart:
     """Return how often intervals hold the true r, one row a case, one lane a kind of interval.
 
     Parameters
@@ -96,7 +96,7 @@ def power_curves(table: pd.DataFrame, label: str = "study") -> alt.LayerChart:
     return layered(lines, 300, f"{words}.")
 
 
-def specification_chart(curve: pd.DataFrame, quantity: str = "value") -> alt.LayerChart:
+def specification_chart(curve: pd.DataFrame, quantity: str = "value") -> alt.LayerChart | alt.Chart:
     """Return every specification as a tick, one row a claim's quantity; the book's own is a dot.
 
     Parameters
@@ -106,6 +106,8 @@ def specification_chart(curve: pd.DataFrame, quantity: str = "value") -> alt.Lay
     """
     need(curve, "row", "value", "side", "own")
     shown = curve.loc[curve["value"].notna(), ["row", "value", "side", "own"]]
+    if shown.empty:
+        return unmeasured(f"{quantity}: nothing could be measured.")
     rows = ordered(shown["row"], ())
     agree = shown["side"].eq("agrees").groupby(shown["row"], sort=False).mean()
     words = f"{len(shown)} values of {len(rows)} quantities. Share on the claim's side: "

@@ -111,6 +111,13 @@ def specification_curve(
     return pd.concat(parts, ignore_index=True)
 
 
+AGREEMENT = (
+    *("claim", "quantity", "scale", "specifications", "agree", "share"),
+    *("lowest", "median", "highest", "own"),
+)
+"""Columns of `agreement`, there also where no quantity can be tested."""
+
+
 def agreement(curve: pd.DataFrame) -> pd.DataFrame:
     """Return how many specifications agree with each quantity of a claim.
 
@@ -140,7 +147,7 @@ def agreement(curve: pd.DataFrame) -> pd.DataFrame:
                 "own": mine["side"].iloc[0] if len(mine) else "",
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
 def _grid_of(
