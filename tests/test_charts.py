@@ -113,7 +113,44 @@ def on_the_way():
     )
 
 
+def covered():
+    return pd.DataFrame(
+        {
+            "scores": "normal",
+            "mixtures": 9,
+            "rho": [0.0, 0.0, 0.0, 0.5, 0.5, 0.5],
+            "kind": ["percentile", "bca", "fisher"] * 2,
+            "coverage": [0.9, 0.94, 0.95, 0.89, 0.93, 0.95],
+            "error": 0.01,
+        }
+    )
+
+
+def powers():
+    return pd.DataFrame(
+        {
+            "study": ["a", "a", "a", "b", "b", "b"],
+            "mixtures": [9, 25, 49] * 2,
+            "power": [0.2, 0.6, 0.9, 0.1, 0.3, 0.4],
+        }
+    )
+
+
+def specified():
+    return pd.DataFrame(
+        {
+            "row": ["C1"] * 4 + ["C2"] * 4,
+            "value": [0.1, -0.2, 0.4, 0.2, 0.3, 0.5, 0.1, -0.4],
+            "side": ["agrees", "disagrees", "agrees", "agrees"] * 2,
+            "own": [True, False, False, False] * 2,
+        }
+    )
+
+
 FIGURES = {
+    "coverage_chart": lambda: charts.coverage_chart(covered()),
+    "power_curves": lambda: charts.power_curves(powers()),
+    "specification_chart": lambda: charts.specification_chart(specified()),
     "context_use": lambda: charts.context_use(lost()),
     "learning_curves": lambda: charts.learning_curves(on_the_way(), "accuracy above chance"),
     "transfer_by_category": lambda: charts.transfer_by_category(
@@ -162,7 +199,7 @@ def test_no_figure_names_its_own_ink_or_ground(name):
 
 def test_every_public_figure_is_tried_here():
     drawn = {name.split(" ")[0] for name in FIGURES}
-    assert drawn == set(charts.__all__) - {"enable"}
+    assert drawn == set(charts.__all__) - {"enable", "unmeasured"}
 
 
 def test_the_bundle_of_a_notebook_output():
@@ -291,3 +328,9 @@ def luminance(colour):
     parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_figures_of_doubt_say_their_numbers():
+    assert "Lowest 89.0%: percentile" in charts.coverage_chart(covered()).to_dict()["description"]
+    assert "a 20%; b 10%" in charts.power_curves(powers()).to_dict()["description"]
+    assert "C1 75%; C2 75%" in charts.specification_chart(specified()).to_dict()["description"]

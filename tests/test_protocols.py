@@ -10,7 +10,7 @@ from scipy import stats
 import transfer
 from transfer import protocols
 from transfer.errors import BadInput
-from transfer.protocols import ConstantVector
+from transfer.protocols import ConstantVector, category_means
 from transfer.protocols.structure import mantel
 
 SCIPY = {
@@ -404,3 +404,23 @@ def test_tidy_carries_p_and_takes_a_single_number():
     single = transfer.tidy(structure.isel(scale=0))
     assert isinstance(single, pd.DataFrame)
     assert len(single) == 1
+
+
+def test_another_measure_can_be_the_target():
+    grid = make_grid(3)
+    found = transfer.decision(grid, "nll", target_metric="accuracy")
+    # A lower nll is better, so its ranking is turned round before it decides.
+    turned = grid.assign(proxy=-grid["nll"])
+    expected = transfer.decision(turned, "proxy", target_metric="accuracy")
+    xr.testing.assert_allclose(found, expected)
+    assert float(found["regret"].max()) <= float(grid["accuracy"].max() - grid["accuracy"].min())
+
+
+def test_category_means_are_means_and_take_missing_cells_along():
+    grid = make_grid(4)
+    grid["accuracy"].loc[{"benchmark": "b0", "mixture": "V1P0"}] = np.nan
+    found = category_means(grid)
+    assert found["benchmark"].to_numpy().tolist()[-1] == "all benchmarks"
+    science = grid["accuracy"].isel(benchmark=slice(3, 6)).mean("benchmark")
+    xr.testing.assert_allclose(found["accuracy"].sel(benchmark="Science", drop=True), science)
+    assert np.isnan(found["accuracy"].sel(benchmark="Commonsense", mixture="V1P0")).all()
