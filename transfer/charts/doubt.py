@@ -13,7 +13,7 @@ KIND_SHAPE = {"percentile": "triangle-left", "bca": "arrow", "fisher": "wedge"}
 ROW = 24
 
 
-def coverage_chart(table: pd.DataFrame, level: float = 0.95) -> alt.LayerChart:
+def coverage_chart(table: pd.DataFrame, level: float = 0.95) -> alt.LayerChart | alt.Chart:
     """Return how often intervals hold the true r, one row a case, one lane a kind of interval.
 
     Parameters
