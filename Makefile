@@ -35,7 +35,7 @@ test: book ## lint, format, types, tests and the built book in a browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(JOBS)
 
 test-slow: $(READY) ## the tests that take more than ten seconds each
 	$(BIN)/pytest -m slow

@@ -41,7 +41,7 @@ def shift(items: Mapping[str, xr.Dataset]) -> xr.Dataset:
         before, after = (part.sel(stage=stage, drop=True) for stage in ("pretrain", "sft"))
         was, now = before["accuracy"], after["accuracy"]
         p, q = was.mean("item", skipna=False), now.mean("item", skipna=False)
-        agreement = 1 - abs(was - now).mean("item", skipna=False)
+        agreement = 1 - ((was - now) ** 2).mean("item", skipna=False)
         chance = p * q + (1 - p) * (1 - q)
         change = after["confidence"] - before["confidence"]
         r = xr.apply_ufunc(
