@@ -26,7 +26,9 @@ def test_every_page_with_parameters_says_how_to_run_it():
         box = commands_box(read_text_notebook(path), path.stem)
         assert f"notebooks/{path.stem}.md" in box
         assert re.search(r"transfer report -p \w+=\S+ --out build/mine", box)
-        assert re.search(r"^\| `(measures|checkpoint|scores|results)` \| `str", box, re.MULTILINE), path
+        assert re.search(
+            r"^\| `(measures|checkpoint|scores|results)` \| `str", box, re.MULTILINE
+        ), path
 
 
 def test_a_page_without_parameters_has_no_box():

@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from transfer.loglikelihood import Encoded, Engine
 from transfer.loglikelihood import engine as engines
-from transfer.loglikelihood.tree import packs, plant
+from transfer.loglikelihood.tree import LEAF_TOKENS, packs, plant
 
 LONGEST = 120
 
@@ -50,7 +50,7 @@ def one_by_one(model, encoded):
     return np.array(values), np.array(greedy)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(encoded=requests, budget=st.sampled_from([1, 16, 64, 300, 4096]), data=st.data())
 def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget, data):
     way = data.draw(st.sampled_from(["blocks", "sdpa", "plain"]))
@@ -154,3 +154,17 @@ def test_logits_are_never_held_for_all_rows(model, monkeypatch):
     assert sum(rows) == engine.usage.predicted == 120
     monkeypatch.undo()
     assert np.abs(values - one_by_one(model, encoded)[0]).max() < 1e-4
+
+
+def test_a_context_with_very_many_continuations_has_small_leaves(model):
+    """As the empty context of a suite, before which all options are scored."""
+    draw = np.random.default_rng(0)
+    many = [Encoded((0,), tuple(draw.integers(0, 6, 9).tolist())) for _ in range(2000)]
+    made = packs(plant(many, LONGEST).roots, 4096)
+    assert max(len(node) for pack in made for node in pack.nodes) <= LEAF_TOKENS
+    assert sum(pack.size for pack in made) < 2000 * 9
+    scores = Engine(model, LONGEST, "blocks", 4096)(many)
+    some = draw.integers(0, len(many), 50)
+    expected, greedy = one_by_one(model, [many[at] for at in some])
+    assert np.abs(scores.loglikelihood[some] - expected).max() < 1e-4
+    assert (scores.greedy[some] == greedy).all()

@@ -29,6 +29,11 @@ LONG_CONTEXT = 160
 attention mask over all of it."""
 
 
+LEAF_TOKENS = 256
+"""Continuations of one context beyond this many tokens are spread over several leaves: the mask of
+a leaf grows with its square, and an empty context has all the options of a suite behind it."""
+
+
 class Encoded(NamedTuple):
     """Token ids of a context, never empty, and of its continuation."""
 
@@ -64,11 +69,15 @@ class Node:
         return len(self.ids)
 
 
+_Tail = tuple[int, tuple[int, ...], tuple[int, ...]]
+"""What continues a context: request number, tokens behind it, tokens to predict."""
+
+
 class _Group(NamedTuple):
-    """A context and what continues it: request number, tokens behind it, tokens to predict."""
+    """A context and what continues it."""
 
     context: np.ndarray
-    tails: list[tuple[int, tuple[int, ...], tuple[int, ...]]]
+    tails: list[_Tail]
 
 
 class Asked(NamedTuple):
@@ -147,6 +156,13 @@ def _hang(
     """Add the leaf of a context whose first `depth` tokens are in stems."""
     context = group.context
     size = len(context)
+    if not alone and len(parts := _split(group.tails)) > 1:
+        if depth < size:
+            stem = _add(Node(context[depth:], np.arange(depth, size), stems), roots)
+            stems = (*stems, stem)
+        for tails in parts:
+            _hang(_Group(context, tails), size, stems, roots, alone=True)
+        return
     long = size - depth > LONG_CONTEXT and not alone and any(tail for _, tail, _ in group.tails)
     if long and len({tail for _, tail, _ in group.tails}) > 1:
         stem = _add(Node(context[depth:], np.arange(depth, size), stems), roots)
@@ -178,6 +194,23 @@ def _hang(
         for order, place in enumerate(path, 1):
             assert node is not None
             node.reads.append((before + place, number, order, targets[order]))
+
+
+def _split(tails: list[_Tail]) -> list[list[_Tail]]:
+    """Return continuations in parts of at most `LEAF_TOKENS` distinct tokens, or of one of them."""
+    if sum(len(tail) for _, tail, _ in tails) <= LEAF_TOKENS:
+        return [tails]
+    parts: list[list[_Tail]] = [[]]
+    held, before = 0, None
+    # In their own order, so that those that begin alike stay together.
+    for entry in sorted(tails, key=lambda entry: entry[1]):
+        more = 0 if entry[1] == before else len(entry[1])
+        if parts[-1] and held + more > LEAF_TOKENS:
+            parts.append([])
+            held, more = 0, len(entry[1])
+        parts[-1].append(entry)
+        held, before = held + more, entry[1]
+    return parts
 
 
 def _branches(
