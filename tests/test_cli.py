@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -65,6 +66,8 @@ def test_score_does_not_overwrite(tmp_path):
 
 def test_score_writes_several_checkpoints_into_a_folder(tmp_path):
     first, second = str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")
+    for folder in (first, second):
+        Path(folder).mkdir(parents=True)
     message = refused("score", first, second, "--out", str(tmp_path / "items.parquet"))
     assert "one file for 2 checkpoints; give a folder" in message
     assert "two checkpoints have the same name" in refused(

@@ -15,6 +15,7 @@ import pytest
 from transfer import charts
 from transfer.report import printing
 from transfer.report.execute import read_text_notebook
+from transfer.report.parameters import read_parameters
 from transfer.report.reuse import commands_box, figure_csv
 from transfer.suite import repository
 
@@ -26,9 +27,8 @@ def test_every_page_with_parameters_says_how_to_run_it():
         box = commands_box(read_text_notebook(path), path.stem)
         assert f"notebooks/{path.stem}.md" in box
         assert re.search(r"transfer report -p \w+=\S+ --out build/mine", box)
-        assert re.search(
-            r"^\| `(measures|checkpoint|scores|results)` \| `str", box, re.MULTILINE
-        ), path
+        for name in read_parameters(read_text_notebook(path), path):
+            assert f"| `{name}` | `" in box, path
 
 
 def test_a_page_without_parameters_has_no_box():
