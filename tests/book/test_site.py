@@ -81,7 +81,9 @@ class Visit:
             self.problems.append(f"script error: {error}")
 
         def failed(request):
-            self.problems.append(f"not loaded: {request.url}")
+            # Going to the next page breaks off what the last one still asked for, such as its icon.
+            if request.failure != "net::ERR_ABORTED":
+                self.problems.append(f"not loaded: {request.url}: {request.failure}")
 
         handlers = {
             "request": requested,
