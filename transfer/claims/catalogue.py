@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from transfer.claims.chance import (
+    metrics_differ,
+    scales_differ,
+    structure,
+    tie_of_alignment,
+    tie_of_rankings,
+)
 from transfer.claims.claim import Claim, Row
 from transfer.claims.quantities import (
     alignment_of,
@@ -43,6 +50,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "mean r_acc of Commonsense and Science benchmarks > 0.5",
                 at_scale(rank_persistence("accuracy", "Commonsense", "Science")),
                 above=HALF,
+                test=tie_of_rankings("accuracy", "Commonsense", "Science"),
                 note="The digest gives the threshold, not the value.",
             ),
             Row(
@@ -52,6 +60,7 @@ CLAIMS: tuple[Claim, ...] = (
                 published=tuple(
                     ("cross_stage_accuracy", name, None) for name in ("wic", "multirc", "mnli")
                 ),
+                test=tie_of_rankings("accuracy", "NLI", "Semantic"),
                 note="Published for three benchmarks only; weak is read as below 0.5.",
             ),
         ),
@@ -70,6 +79,7 @@ CLAIMS: tuple[Claim, ...] = (
                 ),
                 combine=lambda values: values[0] - values[1],
                 only="smallest",
+                test=metrics_differ,
             ),
         ),
     ),
@@ -83,8 +93,10 @@ CLAIMS: tuple[Claim, ...] = (
                 above=0,
                 published=(("structure_similarity_confidence", "all_benchmark_pairs", None),),
                 only="smallest",
-                note="A resample holds mixtures twice, which makes both matrices more extreme; "
-                "the Mantel p of the protocol is the better test.",
+                test=structure,
+                by_test=True,
+                note="By the Mantel test, not by the interval: a resample holds mixtures twice, "
+                "which makes both matrices more extreme.",
             ),
         ),
     ),
@@ -168,6 +180,7 @@ CLAIMS: tuple[Claim, ...] = (
                 published=((f"cross_stage_{metric}", "mean_of_benchmarks", None),),
                 combine=published_change,
                 across=True,
+                test=scales_differ(metric),
             )
             for metric, short, sign in (("accuracy", "r_acc", ">"), ("confidence", "r_conf", "<"))
         )
@@ -179,6 +192,7 @@ CLAIMS: tuple[Claim, ...] = (
                 published=(("cross_stage_confidence", category, None),),
                 combine=published_change,
                 across=True,
+                test=scales_differ("confidence", category),
                 note="The published values are the authors' own, from the caption of figure 1.",
             )
             for category in ("Commonsense", "Science")
@@ -275,12 +289,14 @@ CLAIMS: tuple[Claim, ...] = (
                     ("alignment_persistence", name, None)
                     for name in ("Commonsense", "Science", "Semantic")
                 ),
+                test=tie_of_alignment("Commonsense", "Science", "Semantic"),
             ),
             Row(
                 "alignment persistence of NLI < 0",
                 at_scale(alignment_persistence_of("NLI")),
                 below=0,
                 published=(("alignment_persistence", "NLI", None),),
+                test=tie_of_alignment("NLI"),
             ),
         ),
     ),

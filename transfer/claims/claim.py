@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transfer.claims.chance import Chance
 from transfer.claims.estimates import Estimates
 
 
@@ -36,6 +37,10 @@ class Row:
         Compares the smallest scale with the largest; otherwise there is a row for every scale.
     only : {"all", "smallest", "largest"}
         The scales that the claim is about.
+    test : callable, optional
+        Takes the same and returns p-values of the null that there is no tie.
+    by_test : bool
+        The verdict rests on that test, not on the interval.
     note : str
     """
 
@@ -47,6 +52,8 @@ class Row:
     combine: Callable[..., float] = _mean
     across: bool = False
     only: str = "all"
+    test: Callable[[Estimates, str], Chance] | None = None
+    by_test: bool = False
     note: str = ""
 
 

@@ -66,6 +66,7 @@ class Estimates:
         self.grid = xr.Dataset({name: measure_of(grid, name) for name in about})
         self.level = level
         self.method = method
+        self.resamples = resamples
         self.mixtures = grid.sizes["mixture"]
         self.scales = [str(scale) for scale in grid["scale"].to_numpy()]
         self._draw: dict[str, Any] = {"resamples": resamples, "seed": seed}

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from transfer.claims.catalogue import CLAIMS
+from transfer.claims.chance import Chance
 from transfer.claims.claim import Row
 from transfer.claims.estimates import Estimates, NotTestable
 from transfer.errors import BadInput
@@ -19,7 +20,7 @@ VERDICTS = ("agrees", "disagrees", "undecided", "not testable yet")
 SMALL, LARGE = "240M", "1B"
 COLUMNS = (
     *("claim", "statement", "quantity", "scale", "published", "published_value", "source"),
-    *("ours", "low", "high", "verdict", "note"),
+    *("ours", "low", "high", "p", "p_within_web", "p_within_composition", "verdict", "note"),
 )
 
 
@@ -48,9 +49,12 @@ def scorecard(
     -------
     DataFrame
         Columns `claim, statement, quantity, scale, published, published_value, source, ours, low,
-        high, verdict, note`. The verdict is `agrees` if the interval lies wholly on the claim's
-        side, `disagrees` if wholly on the other, `undecided` otherwise, and `not testable yet`
-        where the grid lacks what the claim needs; the note then says what.
+        high, p, p_within_web, p_within_composition, verdict, note`. The verdict is `agrees` if the
+        interval lies wholly on the claim's side, `disagrees` if wholly on the other, `undecided`
+        otherwise, and `not testable yet` where the grid lacks what the claim needs; the note then
+        says what. The p-values, where a claim has a permutation test, are of the null that there
+        is no tie (`transfer.claims.chance.Chance`); with 0 resamples they are left out. C3's
+        verdict rests on its p.
     """
     figures = published if isinstance(published, pd.DataFrame) else read_published(published)
     figures = figures.assign(stage=figures["stage"].fillna(""))
@@ -114,20 +118,21 @@ def _scales(row: Row, estimates: Estimates) -> Iterator[str]:
 
 def _judge(row: Row, estimates: Estimates, scale: str, figures: pd.DataFrame) -> dict:
     shown, value, source = _published(row, estimates, scale, figures)
-    note = row.note
-    if row.across and len(estimates.scales) < 2:
-        ours = low = high = np.nan
-        said = "not testable yet"
-        note = f"not testable yet: one scale. {note}".strip()
-    else:
+    ours = low = high = np.nan
+    chance = Chance(np.nan)
+    said, reason = "not testable yet", "one scale"
+    if not row.across or len(estimates.scales) > 1:
         try:
             ours, low, high = row.estimate(estimates, scale)
+            if row.test and estimates.resamples:
+                chance = row.test(estimates, scale)
             said = verdict(low, high, row.above, row.below)
-            if said == "not testable yet":
-                note = f"not testable yet: undefined on this grid. {note}".strip()
-        except NotTestable as reason:
-            ours = low = high = np.nan
-            said, note = "not testable yet", f"not testable yet: {reason}. {note}".strip()
+            if row.by_test and estimates.resamples:
+                said = _by_test(chance.p, estimates.level)
+            reason = "undefined on this grid"
+        except NotTestable as error:
+            reason = str(error)
+    untested = said == "not testable yet"
     return {
         "quantity": row.quantity,
         "scale": scale,
@@ -137,9 +142,22 @@ def _judge(row: Row, estimates: Estimates, scale: str, figures: pd.DataFrame) ->
         "ours": ours,
         "low": low,
         "high": high,
+        "p": chance.p,
+        "p_within_web": chance.within_web,
+        "p_within_composition": chance.within_composition,
         "verdict": said,
-        "note": note,
+        "note": f"{said}: {reason}. {row.note}".strip() if untested else row.note,
     }
+
+
+def _by_test(p: float, level: float) -> str:
+    """Return what a one-sided p says, each side at the error that the interval has there."""
+    if np.isnan(p):
+        return "not testable yet"
+    error = (1 - level) / 2
+    if p < error:
+        return "agrees"
+    return "disagrees" if p > 1 - error else "undecided"
 
 
 def _published(

@@ -87,18 +87,31 @@ def difference(
     low, high = interval(drawn, level)
     result = value.rename("value").to_dataset()
     result["low"], result["high"] = low.variable, high.variable
-    result["p"] = value.copy(data=_exchange(less, pair, value, resamples, seed))
+    result["p"] = value.copy(data=exchange(less, pair, value, resamples, seed))
     result.attrs |= {"interval": "mixtures", "level": level, "resamples": resamples}
     return result
 
 
-def _exchange(
+def exchange(
     less: Callable[[xr.Dataset], xr.DataArray],
     pair: xr.Dataset,
     value: xr.DataArray,
-    resamples: int,
-    seed: int,
+    resamples: int = 2_000,
+    seed: int = 0,
 ) -> np.ndarray:
+    """Return the two-sided p of a difference when the two sides of mixtures are exchanged.
+
+    Parameters
+    ----------
+    less : callable
+        Takes the pair and returns the first side less the second.
+    pair : Dataset
+        From `sides`.
+    value : DataArray
+        `less(pair)`; p has its shape.
+    resamples, seed : int
+        Of the exchanges drawn above M = 16.
+    """
     count = pair.sizes["mixture"]
     exact = count <= EXACT_UP_TO
     swaps = (
