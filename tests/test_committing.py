@@ -13,7 +13,13 @@ from transfer.conditions import TRAJECTORY
 from transfer.errors import BadInput
 from transfer.measures import measure
 from transfer.suite import load_suite
-from transfer.tables import read_items, read_measures_table, write_items
+from transfer.tables import (
+    compact,
+    lookup,
+    read_items,
+    read_measures_table,
+    write_items,
+)
 from transfer.tables.items import GRAIN
 from transfer.workspace import Workspace
 
@@ -106,3 +112,23 @@ def test_a_committed_run_is_replaced_only_when_asked(study, tmp_path, monkeypatc
 def test_collect_with_nothing_scored_says_what_to_run(study):
     with pytest.raises(BadInput, match="transfer suite run"):
         collect(str(study))
+
+
+def test_cut_ids_are_found_by_whole_ones():
+    whole = [f"{number:016x}" for number in (0x123456 << 40, 0x123457 << 40, 0xABCDEF << 40)]
+    rows = pd.DataFrame(
+        {
+            "benchmark": "one",
+            "item": whole,
+            "gold": [0, 1, 0],
+            "loglikelihood": [[-1.0, -2.0], [-3.0, -4.0], [-5.0, -6.0]],
+        }
+    )
+    cut = compact(rows)
+    assert cut["item"].str.len().max() < len(whole[0])
+    backwards = lookup(cut, reversed(whole))
+    assert backwards["item"].tolist() == whole[::-1]
+    assert backwards["gold"].tolist() == [0, 1, 0]
+    assert backwards["loglikelihood"].map(list).tolist() == [[-5, -6], [-3, -4], [-1, -2]]
+    with pytest.raises(BadInput, match="item ffff is not in the table"):
+        lookup(cut, ["ffff"])

@@ -5,7 +5,7 @@ row (counted from 1, without the header) and its column.
 """
 
 from transfer.tables.dataset import MissingCells, missing, parameters, read_measures
-from transfer.tables.items import ITEMS, compact, items_files, read_items, write_items
+from transfer.tables.items import ITEMS, compact, items_files, lookup, read_items, write_items
 from transfer.tables.measures import (
     KEYS,
     MEASURES,
@@ -25,6 +25,7 @@ __all__ = [
     "check_measures",
     "compact",
     "items_files",
+    "lookup",
     "missing",
     "parameters",
     "read_items",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,33 @@ def _shortest(ids: pd.Series) -> pd.Series:
     while ids.str[:digits].nunique() < ids.nunique():
         digits += 1
     return ids.str[:digits]
+
+
+def lookup(rows: pd.DataFrame, items: Iterable[str]) -> pd.DataFrame:
+    """Return one benchmark's rows of an items table for some items, in their order.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of one benchmark; their ids may be cut (see `compact`).
+    items : iterable of str
+        Whole ids. The result is named by them.
+
+    Raises
+    ------
+    BadInput
+        If an item is not there.
+    """
+    named = rows.set_index("item")
+    lengths = sorted(set(named.index.str.len()))
+    wanted = list(items)
+    found = []
+    for item in wanted:
+        there = [item[:length] for length in lengths if item[:length] in named.index]
+        if len(there) != 1:
+            raise BadInput(f"item {item} is not in the table; it has {len(rows)} other items")
+        found.append(there[0])
+    return named.loc[found].assign(item=wanted).reset_index(drop=True)[rows.columns.to_list()]
 
 
 def read_items(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
