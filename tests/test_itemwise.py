@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import transfer
 from transfer import measures
 from transfer.errors import BadInput
-from transfer.itemwise import MEANS, find_itemwise, item_measures, read_itemwise
+from transfer.itemwise import MEANS, ItemsLeftOut, find_itemwise, item_measures, read_itemwise
 from transfer.suite import load_suite
 from transfer.tables import items_files, read_measures, write_items
 from transfer.uncertainty import bootstrap, resampled
@@ -90,7 +90,9 @@ def test_items_of_other_runs_are_refused(runs):
     with pytest.raises(BadInput, match="does not say its normalization"):
         read_itemwise([], grid.drop_vars("normalization"))
     assert find_itemwise(runs / "nowhere", grid) == {}
-    assert find_itemwise(runs / "items", other) == {}
+    assert find_itemwise("", grid) == {}
+    with pytest.warns(ItemsLeftOut, match="is left out: benchmark .* the items' mean accuracy"):
+        assert find_itemwise(runs / "items", other) == {}
     assert list(find_itemwise(runs / "items", grid)) == list(SIZES)
 
 

@@ -281,6 +281,29 @@ def test_decision_ties_count_half_and_share_the_regret():
     assert found["regret"].item() == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("aim", ["category", "all"])
+def test_a_benchmark_decides_for_a_mean(aim):
+    grid = make_grid(6)
+    found = transfer.decision(grid, aim=aim)
+    before = grid["accuracy"].mean("seed").sel(scale="S", stage="pretrain")
+    after = grid["accuracy"].mean("seed").sel(scale="L", stage="sft")
+    category = grid["category"].to_numpy()
+    for place, name in enumerate(category):
+        inside = category == name if aim == "category" else np.full(len(category), True)
+        target = after.isel(benchmark=inside).mean("benchmark").to_numpy()
+        x = before.isel(benchmark=place).to_numpy()
+        assert found["kendall"][place].item() == pytest.approx(corr(x, target, "kendall"))
+        lost = target.max() - target[np.argmax(x)]
+        assert found["regret"][place].item() == pytest.approx(lost)
+
+
+def test_an_aim_that_is_not_there_is_refused():
+    with pytest.raises(BadInput, match="give benchmark, category, all"):
+        transfer.decision(make_grid(6), aim="everything")
+    with pytest.raises(BadInput, match="no category"):
+        transfer.decision(make_grid(6).drop_vars("category"), aim="category")
+
+
 def test_decision_leaves_missing_mixtures_out():
     grid = by_hand({("S", "pretrain"): [0.3, 0.9, 0.5, 0.2], ("L", "sft"): [0.5, np.nan, 0.6, 0.1]})
     found = transfer.decision(grid)

@@ -6,6 +6,7 @@ right to wrong can only be had from here; a measures table holds the means alone
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -52,11 +53,25 @@ def item_measures(scores: np.ndarray, gold: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
+class ItemsLeftOut(UserWarning):
+    """Items tables are there but are not those of the grid; the message says why."""
+
+
 def find_itemwise(items: Path | str, grid: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return what `read_itemwise` does, or nothing where a folder has no items of these runs."""
+    """Return what `read_itemwise` does, or nothing where a folder has no items of these runs.
+
+    Warns
+    -----
+    ItemsLeftOut
+        If the folder has items tables that do not belong to the grid, with the reason.
+    """
+    files = items_files(items) if str(items) else []
+    if not files:
+        return {}
     try:
-        return read_itemwise(items_files(items), grid)
-    except BadInput:
+        return read_itemwise(files, grid)
+    except BadInput as reason:
+        warnings.warn(f"{items} is left out: {reason}", ItemsLeftOut, stacklevel=2)
         return {}
 
 

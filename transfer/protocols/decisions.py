@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from transfer.errors import BadInput
 from transfer.protocols.correlations import correlation, settled
 from transfer.protocols.selection import (
     LOWER_IS_BETTER,
@@ -14,6 +15,8 @@ from transfer.protocols.selection import (
     without,
 )
 
+AIMS = ("benchmark", "category", "all")
+
 
 def decision(
     grid: xr.Dataset,
@@ -22,6 +25,7 @@ def decision(
     target: tuple[str, str] = ("L", "sft"),
     keep_seeds: bool = False,
     target_metric: str | None = None,
+    aim: str = "benchmark",
 ) -> xr.Dataset:
     r"""Return how well a proxy's ranking of mixtures decides for the target's.
 
@@ -44,6 +48,9 @@ def decision(
     keep_seeds : bool
     target_metric : str, optional
         What is decided for, where it is another measure than the proxy's.
+    aim : {"benchmark", "category", "all"}
+        Whether a benchmark decides for itself, for the mean of its category, or for the mean of all
+        benchmarks; it is part of either mean. A mixture's mean is NaN where one of them is.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def decision(
     Raises
     ------
     BadInput
-        If a scale or a stage is not in the table.
+        If a scale or a stage is not in the table, or there are no categories to aim at.
     """
     wanted = target_metric or metric
     values, aims = (
@@ -64,6 +71,7 @@ def decision(
     )
     x = at(at(values, "scale", proxy[0]), "stage", proxy[1])
     y = at(at(aims, "scale", target[0]), "stage", target[1])
+    y = _aimed(y, aim)
     signs = [-1 if name in LOWER_IS_BETTER else 1 for name in (metric, wanted)]
     result = xr.apply_ufunc(
         _decide,
@@ -97,6 +105,27 @@ def category_means(grid: xr.Dataset, everything: str = "all benchmarks") -> xr.D
     means = [bare.isel(benchmark=group).mean("benchmark", skipna=False) for group in groups]
     joined = xr.concat(means, "benchmark")
     return joined.assign_coords(benchmark=labels, category=("benchmark", labels))
+
+
+def _aimed(values: xr.DataArray, aim: str) -> xr.DataArray:
+    """Return the values, or for each benchmark the mean of its category or of all."""
+    if aim not in AIMS:
+        raise BadInput(f"aim {aim!r} is not known; give {', '.join(AIMS)}")
+    if aim == "benchmark":
+        return values
+    if aim == "all":
+        groups = [np.arange(values.sizes["benchmark"])]
+    else:
+        names = categories_of(values)
+        groups = [np.flatnonzero(values["category"].to_numpy() == name) for name in names]
+    axis = values.get_axis_num("benchmark")
+    pooled = np.empty(values.shape)
+    for group in groups:
+        place: list = [slice(None)] * values.ndim
+        place[axis] = group
+        mean = values.to_numpy()[tuple(place)].mean(axis=axis, keepdims=True)
+        pooled[tuple(place)] = mean
+    return values.copy(data=pooled)
 
 
 def _decide(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
