@@ -233,3 +233,20 @@ def test_with_one_seed_the_interval_over_seeds_is_absent():
 def test_kinds_that_cannot_be_had_are_refused(asked, says):
     with pytest.raises(BadInput, match=says):
         bootstrap(transfer.cross_stage, make_grid(11), **asked)
+
+
+def test_a_scale_with_one_seed_has_no_interval_over_seeds():
+    grid = make_grid(1, seeds=3)
+    grid["accuracy"] = grid["accuracy"].where((grid["scale"] == "S") | (grid["seed"] == 0))
+    found = bootstrap(transfer.cross_stage, grid, over=["seed"], resamples=50)
+    assert found["low"].sel(scale="S").notnull().all()
+    assert found["low"].sel(scale="L").isnull().all()
+    assert found["value"].notnull().all()
+
+
+def test_mixtures_alone_are_corrected_by_default():
+    grid = make_grid(2)
+    found = bootstrap(transfer.cross_stage, grid, resamples=50)
+    expected = bootstrap(transfer.cross_stage, grid, resamples=50, kind="bca")
+    xr.testing.assert_identical(found, expected)
+    assert bootstrap(transfer.cross_stage, grid, over=["seed"], resamples=50).kind == "percentile"

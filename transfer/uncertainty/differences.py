@@ -13,7 +13,7 @@ import xarray as xr
 from transfer.errors import BadInput
 from transfer.protocols.selection import at, mean_of_there
 from transfer.uncertainty.intervals import interval
-from transfer.uncertainty.resampling import chunks, resampled
+from transfer.uncertainty.resampling import chunks, jackknifed, resampled
 
 EXACT_UP_TO = 16
 """Mixtures up to which every one of the 2^M exchanges is made."""
@@ -60,7 +60,7 @@ def difference(
 ) -> xr.Dataset:
     """Return a protocol's value on the first side less that on the second.
 
-    The interval draws the same mixtures on both sides. The test exchanges the two sides of a
+    The interval (BCa) draws the same mixtures on both sides. The test exchanges the two sides of a
     mixture, all its benchmarks and both stages together, in all 2^M ways (drawn ones above
     M = 16), after both sides are brought to mean 0 and spread 1 over mixtures: were the two sides
     alike, each exchange would be as likely as what was seen. Standardizing makes it approximate.
@@ -84,7 +84,7 @@ def difference(
 
     value = less(pair)
     drawn = resampled(less, pair, resamples=resamples, seed=seed)
-    low, high = interval(drawn, level)
+    low, high = interval(drawn, level, value, jackknifed(less, pair))
     result = value.rename("value").to_dataset()
     result["low"], result["high"] = low.variable, high.variable
     result["p"] = value.copy(data=exchange(less, pair, value, resamples, seed))

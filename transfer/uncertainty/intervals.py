@@ -26,7 +26,7 @@ def bootstrap(
     resamples: int = 2_000,
     seed: int = 0,
     level: float = 0.95,
-    kind: str = "percentile",
+    kind: str | None = None,
     items: Items | None = None,
     **kwargs: Any,
 ) -> xr.Dataset:
@@ -42,16 +42,17 @@ def bootstrap(
     over : sequence of {"mixture", "seed", "item"}
         What is drawn afresh, with replacement: mixtures (the same for all scales, stages and
         benchmarks), seeds within each scale and mixture, among those that are there, and items
-        within each benchmark (the same for all runs, as a benchmark is). With `seed` alone and one
-        seed in the grid there is nothing to draw, and the interval is NaN.
+        within each benchmark (the same for all runs, as a benchmark is). With `seed` alone there is
+        nothing to draw at a scale with one seed, and the interval is NaN.
     resamples : int
     seed : int
         Of the random draws: the same seed gives the same draws whatever the protocol.
     level : float
         Coverage aimed at, in (0, 1).
-    kind : {"percentile", "bca"}
+    kind : {"percentile", "bca"}, optional
         BCa corrects the percentiles for bias and for a spread that depends on the value [1]_. Its
-        acceleration comes from leaving out one mixture at a time, so it needs mixtures drawn.
+        acceleration comes from leaving out one mixture at a time, so it needs mixtures drawn. By
+        default BCa for mixtures alone, and percentile otherwise.
     items : mapping, optional
         Per-item measures by benchmark (`transfer.itemwise`), for `over` item.
 
@@ -69,6 +70,7 @@ def bootstrap(
     """
     if not 0 < level < 1:
         raise BadInput(f"level {level} is not between 0 and 1; give 0.95 for 95 %")
+    kind = kind or ("bca" if set(over) == {"mixture"} else "percentile")
     if kind not in KINDS:
         raise BadInput(f"kind {kind!r} is not known; give {' or '.join(KINDS)}")
     if kind == "bca" and "mixture" not in over:
@@ -77,8 +79,8 @@ def bootstrap(
     drawn = resampled(
         protocol, grid, *args, over=over, resamples=resamples, seed=seed, items=items, **kwargs
     )
-    if "seed" in over and len(over) == 1 and grid.sizes.get("seed", 1) == 1:
-        drawn = drawn.where(False)
+    if set(over) == {"seed"}:
+        drawn = drawn.where(_several_seeds(grid, drawn))
     without = jackknifed(protocol, grid, *args, **kwargs) if kind == "bca" else None
     if isinstance(value, xr.Dataset):
         result = value.copy()
@@ -99,6 +101,16 @@ def bootstrap(
         "kind": kind,
     }
     return result
+
+
+def _several_seeds(grid: xr.Dataset, drawn: Any) -> xr.DataArray | bool:
+    """Return, by scale where the result has scales, whether there are seeds to draw from."""
+    if grid.sizes.get("seed", 1) == 1:
+        return False
+    first = next(v for v in grid.data_vars.values() if "seed" in v.dims)
+    several = first.notnull().any([d for d in first.dims if d not in ("scale", "seed")])
+    several = several.sum("seed") > 1
+    return several if "scale" in drawn.dims else bool(several.all())
 
 
 def interval(
