@@ -137,6 +137,10 @@ def predictors(per_benchmark: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+def _change(row: dict[str, Any]) -> str:
+    return "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
+
+
 def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: str) -> str:
     """Return what the table says about scale (RQ3), or that it cannot say anything yet."""
     if len(scales) < 2 or difference is None:
@@ -149,10 +153,9 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
     said = []
     for row in _records(difference):
         shown = number(row["value"], row["low"], row["high"])
-        change = "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
         said.append(
             f"From {plain(row['smaller'])} to {plain(row['larger'])} the mean r of {metric} "
-            f"{change}: {shown}."
+            f"{_change(row)}: {shown}."
         )
     return " ".join(said)
 
@@ -177,6 +180,44 @@ def steps(table: pd.DataFrame, count: int) -> str:
     if count == 1:
         said.append("The table has two stages, so this is the step of the other pages.")
     return " ".join(said)
+
+
+def foresight(table: pd.DataFrame, gain: pd.DataFrame, end: str) -> str:
+    """Return how early in pretraining a score tells what it tells at the end.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `metric, scale, point, value, low, high`: the mean r of each point, in order, with the end
+        of SFT.
+    gain : DataFrame
+        `metric, scale, value, low, high`: that at the end of pretraining less that at its first
+        point.
+    end : str
+        The last point of pretraining.
+    """
+    said = []
+    for (metric, scale), rows in table.groupby(["metric", "scale"], sort=False):
+        pretraining = rows.iloc[: rows["point"].tolist().index(end) + 1]
+        first, last = _records(pretraining.iloc[[0, -1]])
+        above = (pretraining["low"] > 0).tolist()
+        there = [plain(p) for p, told in zip(pretraining["point"], above, strict=True) if told]
+        change = _records(gain[(gain["metric"] == metric) & (gain["scale"] == scale)])[0]
+        shown = [number(row["value"], row["low"], row["high"]) for row in (first, last, change)]
+        said.append(
+            f"At scale {plain(scale)} the mean r of {metric} with the end of fine-tuning is "
+            f"{shown[0]} at {plain(first['point'])} and **{shown[1]}** at {plain(end)}. From one "
+            f"to the other it {_change(change)}: {shown[2]}. {_above_zero(above, there)}"
+        )
+    return "\n\n".join(said)
+
+
+def _above_zero(above: list[bool], there: list[str]) -> str:
+    if not there:
+        return "Its interval holds zero at every point of pretraining."
+    if all(above[above.index(True) :]):
+        return f"Its interval lies above zero from {there[0]} on."
+    return f"Its interval lies above zero at {names(there)}."
 
 
 def alignment(per_category: pd.DataFrame) -> str:

@@ -66,29 +66,49 @@ def read_measures(
     """
     path = Path(path)
     frame = read_measures_table(path)
-    known = _suite_of(frame, suite, path)
     notes = read_notes(path)
-    for name, asked in (
-        ("scale", scales),
-        ("mixture", mixtures),
-        ("seed", seeds),
-        ("benchmark", benchmarks),
-    ):
-        frame = _keep(frame, name, asked, path)
-    frame = _one_normalization(frame, normalization, known, notes, path)
-    order = {
-        "scale": scales
-        or _ordered(frame["scale"], [s.name for s in known.scales] if known else ()),
-        "stage": stages_of(frame, notes),
-        "seed": seeds or sorted(set(frame["seed"].tolist())),
-        "mixture": mixtures
-        or _ordered(frame["mixture"], [m.name for m in known.mixtures] if known else ()),
-        "benchmark": benchmarks or _benchmark_order(frame, known),
-    }
-    grid = _cells(frame, {name: list(order[name]) for name in DIMENSIONS})
-    grid = grid.assign_coords(_coordinates(frame, grid, known, notes))
-    grid.attrs = {"source": path.name, "suite": known.name if known else ""}
+    known = _suite_of(frame, suite, path)
+    chosen = {"scale": scales, "mixture": mixtures, "seed": seeds, "benchmark": benchmarks}
+    grid = to_grid(frame, normalization, known, notes, chosen, path)
     _warn_missing(grid, path)
+    return grid
+
+
+def to_grid(
+    frame: pd.DataFrame,
+    normalization: str | None,
+    suite: Suite | None,
+    notes: Mapping[str, Any],
+    chosen: Mapping[str, Sequence | None],
+    path: Path,
+) -> xr.Dataset:
+    """Return checked rows of measures as a grid; see `read_measures`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    normalization : str, optional
+    suite : Suite, optional
+    notes : mapping
+        From `read_notes`; its `stages` are the order of the stages.
+    chosen : mapping
+        By dimension, the labels to keep, in order; None or absent keeps all.
+    path : Path
+        Where the rows are from, for errors.
+    """
+    for name, asked in chosen.items():
+        frame = _keep(frame, name, asked, path)
+    frame = _one_normalization(frame, normalization, suite, notes, path)
+    order = {
+        "scale": _ordered(frame["scale"], [s.name for s in suite.scales] if suite else ()),
+        "stage": stages_of(frame, notes),
+        "seed": sorted(set(frame["seed"].tolist())),
+        "mixture": _ordered(frame["mixture"], [m.name for m in suite.mixtures] if suite else ()),
+        "benchmark": _benchmark_order(frame, suite),
+    } | {name: asked for name, asked in chosen.items() if asked}
+    grid = _cells(frame, {name: list(order[name]) for name in DIMENSIONS})
+    grid = grid.assign_coords(_coordinates(frame, grid, suite, notes))
+    grid.attrs = {"source": path.name, "suite": suite.name if suite else ""}
     return grid
 
 

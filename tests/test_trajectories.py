@@ -1,0 +1,111 @@
+"""Points of training as stages of a grid: in order, and every protocol works on them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import transfer
+from transfer import findings
+from transfer.errors import BadInput
+from transfer.trajectories import ends, read_trajectory
+
+POINTS = {"pretrain": (10, 40, 160), "sft": (20, 80)}
+
+
+def table(seed=0):
+    draws = np.random.default_rng(seed)
+    rows = [
+        {
+            "mixture": f"V{web}P{part}",
+            "scale": scale,
+            "seed": 1,
+            "stage": stage,
+            "benchmark": benchmark,
+            "category": "Science",
+            "normalization": "sum",
+            "accuracy": draws.random(),
+            "confidence": draws.random(),
+            "step": step * (1 + (scale == "M")),
+            "tokens": 100 * step,
+        }
+        for web in (1, 2, 3)
+        for part in (0, 1, 2)
+        for scale in ("S", "M")
+        for stage, steps in POINTS.items()
+        for step in steps
+        for benchmark in ("polarity", "agreement")
+    ]
+    # The order of the rows must not matter.
+    return pd.DataFrame(rows).sample(frac=1, random_state=seed)
+
+
+@pytest.fixture
+def path(tmp_path):
+    table().to_parquet(tmp_path / "trajectory.parquet")
+    return tmp_path / "trajectory.parquet"
+
+
+def test_points_stand_in_order_where_stages_do(path):
+    grid = read_trajectory(path, "mini")
+    assert grid["stage"].to_numpy().tolist() == [
+        *("pretrain 6 %", "pretrain 25 %", "pretrain 100 %"),
+        *("sft 25 %", "sft 100 %"),
+    ]
+    assert grid["part"].to_numpy().tolist() == ["pretrain"] * 3 + ["sft"] * 2
+    assert grid["share"].to_numpy().tolist() == [0.06, 0.25, 1.0, 0.25, 1.0]
+    assert ends(grid).to_dict() == {"pretrain": "pretrain 100 %", "sft": "sft 100 %"}
+
+
+def test_a_point_may_be_held_against_the_end(path):
+    r = transfer.cross_stage(
+        read_trajectory(path, "mini"), before="pretrain 25 %", after="sft 100 %"
+    )
+    rows = table()
+    rows = rows[(rows["scale"] == "M") & (rows["benchmark"] == "polarity")]
+    rows = rows.set_index("mixture").sort_index()
+    early = rows[(rows["stage"] == "pretrain") & (rows["step"] == 80)]["accuracy"]
+    final = rows[(rows["stage"] == "sft") & (rows["step"] == 160)]["accuracy"]
+    expected = np.corrcoef(early, final)[0, 1]
+    assert r.sel(scale="M", benchmark="polarity").item() == pytest.approx(expected)
+
+
+def test_a_selection_keeps_the_points(path):
+    grid = read_trajectory(path, "mini", scales=["M"], mixtures=["V2P0", "V1P0"])
+    assert grid["scale"].to_numpy().tolist() == ["M"]
+    assert grid["mixture"].to_numpy().tolist() == ["V2P0", "V1P0"]
+    assert np.isfinite(grid["accuracy"].to_numpy()).all()
+
+
+def test_what_is_no_trajectory_is_refused(path, tmp_path):
+    table().drop(columns="step").to_parquet(tmp_path / "measures.parquet")
+    with pytest.raises(BadInput, match="column step is missing"):
+        read_trajectory(tmp_path / "measures.parquet", "mini")
+    rows = table()
+    other = (rows["mixture"] == "V1P0") & (rows["stage"] == "sft") & (rows["step"] == 20)
+    rows.assign(step=rows["step"].where(~other, 30)).to_parquet(path)
+    with pytest.raises(BadInput, match="S sft have other points"):
+        read_trajectory(path, "mini")
+
+
+def test_foresight_says_from_where_on_the_interval_is_above_zero():
+    rows = pd.DataFrame(
+        {
+            "metric": "accuracy",
+            "scale": "S",
+            "point": ["pretrain 6 %", "pretrain 50 %", "pretrain 100 %", "sft 50 %"],
+            "value": [0.1, 0.3, 0.4, 0.9],
+            "low": [-0.1, 0.1, 0.2, 0.8],
+            "high": [0.3, 0.5, 0.6, 1.0],
+        }
+    )
+    gain = pd.DataFrame(
+        {"metric": ["accuracy"], "scale": ["S"], "value": [0.3], "low": [0.1], "high": [0.5]}
+    )
+    said = findings.foresight(rows, gain, "pretrain 100 %").replace("\\", "")
+    assert "it rises: 0.30 [0.10, 0.50]" in said
+    assert "above zero from pretrain 50 % on" in said
+    never = findings.foresight(rows.assign(low=-1.0), gain, "pretrain 100 %")
+    assert "holds zero at every point" in never
+    gone = rows.assign(low=[0.1, -0.1, 0.2, 0.8])
+    said = findings.foresight(gone, gain, "pretrain 100 %").replace("\\", "")
+    assert "at pretrain 6 % and pretrain 100 %" in said
