@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from grids import make_grid
 
 import transfer
 from transfer.itemwise import DIMENSIONS
@@ -14,6 +15,7 @@ from transfer.uncertainty.ceilings import (
     marks,
     reliability,
     split_half_reliability,
+    spreads,
 )
 
 # The cells of constants.R: six mixtures, four items.
@@ -138,3 +140,22 @@ def test_the_corrected_r_can_be_resampled():
     items = simulate(8, mixtures=9, items=200, item=1.0)
     found = bootstrap(corrected_cross_stage, halves(items, splits=10), resamples=50)
     assert found["low"].item() <= found["value"].item() <= found["high"].item() + 0.2
+
+
+def test_spreads_are_numpys():
+    grid = make_grid(3, seeds=3)
+    found = spreads(grid).sel(scale="S", stage="sft")
+    cells = grid["accuracy"].sel(scale="S", stage="sft").transpose("benchmark", "mixture", "seed")
+    cells = cells.to_numpy()
+    means = cells.mean(axis=2).std(axis=1, ddof=1)
+    within = np.sqrt(cells.var(axis=2, ddof=1).mean(axis=1))
+    np.testing.assert_allclose(found["mixtures"], means)
+    np.testing.assert_allclose(found["seeds"], within)
+    left = np.sqrt(np.maximum(0, means**2 - within**2 / 3))
+    np.testing.assert_allclose(found["signal"], left)
+
+
+def test_one_seed_has_no_spread():
+    found = spreads(make_grid(3, seeds=1))
+    assert found["seeds"].isnull().all()
+    assert (found["mixtures"] > 0).all()

@@ -21,6 +21,7 @@ items before fine-tuning against the other half after it, and divides by what th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,6 +90,29 @@ def reliability(
     result["seeds"] = found["seeds"]
     dims = [d for d in ("scale", "stage", "benchmark") if d in result.dims]
     return result.transpose(*dims)
+
+
+def spreads(grid: xr.Dataset, metric: str = "accuracy") -> xr.Dataset:
+    r"""Return how far mixtures differ, and how far seeds of one mixture do.
+
+    Returns
+    -------
+    Dataset
+        Over `scale, stage, benchmark`, in the measure's unit: `mixtures`, the standard deviation of
+        the mixtures' means over K seeds; `seeds`, that of the seeds of a mixture, pooled over
+        mixtures (NaN with one seed); `signal`, what is left of the first without the noise of
+        seeds, :math:`\sqrt{\max(0, V - \sigma^2_{seed} / K)}`.
+    """
+    values = grid[metric]
+    variance = mean_of_there(values, "seed").var("mixture", ddof=1)
+    with warnings.catch_warnings():
+        # A mixture with one seed has no variance of seeds: NaN, as said above.
+        warnings.filterwarnings("ignore", "Degrees of freedom", RuntimeWarning)
+        within = mean_of_there(values.var("seed", ddof=1), "mixture")
+    each = values.count("seed")
+    count = each.where(each > 0).mean("mixture")
+    left = (variance - within / count).clip(min=0)
+    return xr.Dataset({"mixtures": variance**0.5, "seeds": within**0.5, "signal": left**0.5})
 
 
 def marks(reliable: xr.Dataset) -> xr.DataArray:
