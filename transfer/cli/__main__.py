@@ -1,0 +1,5 @@
+"""`python -m transfer.cli` is the command itself."""
+
+from transfer.cli import app
+
+app()

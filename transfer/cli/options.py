@@ -1,0 +1,48 @@
+"""What the commands share: options, and how a user's mistake is told."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from transfer.errors import BadInput
+from transfer.report.failure import ReportFailed
+
+console = Console(stderr=True)
+
+SuiteName = Annotated[str, typer.Argument(help="A suite's name (mini) or the path of its YAML.")]
+Mixtures = Annotated[list[str] | None, typer.Option(help="Only these mixtures; repeat the option.")]
+Scales = Annotated[list[str] | None, typer.Option(help="Only these scales; repeat the option.")]
+Seeds = Annotated[list[int] | None, typer.Option(help="Only these seeds; repeat the option.")]
+Measures = Annotated[
+    Path | None,
+    typer.Option(help="A measures table, Parquet or CSV.  [default: the committed mini suite's]"),
+]
+
+
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn `BadInput` into one line and exit code 2, a failed report into one and code 1."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
+        try:
+            return command(*args, **kwargs)
+        except BadInput as error:
+            console.print(
+                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+            raise typer.Exit(2) from None
+        except ReportFailed as error:
+            console.print(
+                f"failed: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+            raise typer.Exit(1) from None
+
+    return guarded

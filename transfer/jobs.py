@@ -1,0 +1,158 @@
+"""A run's folder: trained in a hidden one, resumed there, and renamed when it is finished.
+
+Beside the weights lies `run.json`, what made them: plan, hashes, versions, device.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+import shutil
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import PrinterCallback
+from transformers.utils import logging
+
+from transfer.errors import BadInput
+from transfer.files import replacing, sha256
+from transfer.suite import Run, Suite, suite_hash, suite_path
+from transfer.trainers import Progress, Snapshots, last_checkpoint, loss_of
+from transfer.workspace import Workspace
+
+PACKAGES = ("torch", "transformers", "trl", "accelerate")
+
+
+class Job:
+    """One run on its way from a hidden folder to its own."""
+
+    def __init__(self, suite: Suite, run: Run, workspace: Workspace, plan: dict[str, Any]) -> None:
+        self.suite, self.run, self.workspace, self.plan = suite, run, workspace, plan
+        self.folder = workspace.checkpoint(run)
+        self.beside = self.folder.with_name(f".{self.folder.name}.training")
+
+    def finished(self) -> bool:
+        """Return whether the run is there; raise if it is there from another recipe."""
+        if not self.folder.exists() or not any(self.folder.iterdir()):
+            # A workflow may have made the empty folder already.
+            return False
+        try:
+            was = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["plan"]
+        except (OSError, json.JSONDecodeError, KeyError):
+            raise BadInput(
+                f"{self.folder}: no readable run.json; remove the folder to train the run again"
+            ) from None
+        if changed := [key for key in self.plan if was.get(key) != self.plan[key]]:
+            raise BadInput(
+                f"{self.folder}: trained with another {changed[0]} than now; remove the folder to "
+                "train the run again, or restore what changed"
+            )
+        return True
+
+    def arguments(self, steps: int, batch: int, precision: str) -> dict[str, Any]:
+        """Return what both stages ask of the Trainer."""
+        return {
+            "output_dir": str(self.beside),
+            "max_steps": steps,
+            "per_device_train_batch_size": batch,
+            "use_cpu": not torch.accelerator.is_available(),
+            "bf16": precision == "bf16",
+            "adam_beta2": 0.95,
+            "max_grad_norm": 1.0,
+            "optim": "adamw_torch_fused",
+            "seed": self.run.seed,
+            "logging_steps": max(1, steps // 100),
+            "logging_nan_inf_filter": False,
+            "save_steps": max(1, steps // 10),
+            "save_total_limit": 2,
+            "disable_tqdm": True,
+            "report_to": [],
+            "remove_unused_columns": False,
+            "dataloader_pin_memory": False,
+            "dataloader_drop_last": True,
+        }
+
+    def train(self, trainer: Any, tokens: np.ndarray, compiled: bool) -> Path:
+        """Train from the last checkpoint, if any, and return the finished run's folder."""
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Progress(self.run.name))
+        count = np.cumsum(tokens)
+        points = [max(1, round(share * len(tokens))) for share in self.suite.points(self.run)]
+        began = time.monotonic()
+
+        def keep(model: Any, step: int) -> None:
+            with replacing(self.workspace.snapshots(self.run) / f"step-{step}") as beside:
+                self._save(model, beside, step, int(count[step - 1]), time.monotonic() - began)
+
+        trainer.add_callback(Snapshots(points, keep))
+        dense = self.run.stage == "pretrain"
+        trainer.model.forward = loss_of(trainer.model, compiled, dense)
+        trainer.model_accepts_loss_kwargs = False
+        plan = self.beside / "plan.json"
+        text = json.dumps(self.plan)
+        if self.beside.exists() and not (plan.exists() and plan.read_text() == text):
+            shutil.rmtree(self.beside)
+        self.beside.mkdir(parents=True, exist_ok=True)
+        plan.write_text(text)
+        logging.disable_progress_bar()
+        trainer.train(resume_from_checkpoint=last_checkpoint(self.beside))
+        seconds = time.monotonic() - began
+
+        log = [entry for entry in trainer.state.log_history if "loss" in entry]
+        curve = pd.DataFrame(log)[["step", "loss", "learning_rate"]]
+        curve.insert(1, "tokens", count[curve["step"] - 1])
+        with replacing(self.folder) as beside:
+            self._save(trainer.model, beside, len(tokens), int(count[-1]), seconds)
+            curve.to_csv(beside / "loss.csv", index=False)
+        shutil.rmtree(self.beside)
+        return self.folder
+
+    def _save(self, model: Any, folder: Path, step: int, tokens: int, seconds: float) -> None:
+        """Write a checkpoint in Hugging Face format, with its tokenizer and what made it."""
+        forward = model.__dict__.pop("forward")
+        twin = copy.deepcopy(model)
+        model.forward = forward
+        # Half the size on disk, so that checkpoints can be shipped; scored in float32.
+        twin.to(torch.bfloat16).save_pretrained(folder)
+        shutil.copytree(self.workspace.tokenizer, folder, dirs_exist_ok=True)
+        record = self._record(step, tokens, seconds, folder / "model.safetensors")
+        (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    def _record(self, steps: int, tokens: int, seconds: float, weights: Path) -> dict[str, Any]:
+        cuda = torch.cuda.is_available()
+        return {
+            "suite": self.suite.name,
+            "suite_sha256": suite_hash(self.suite.name)
+            if suite_path(self.suite.name).exists()
+            else None,
+            **self.run.model_dump(),
+            "plan": self.plan,
+            "step": steps,
+            "tokens": tokens,
+            "seconds": round(seconds, 1),
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "processor": processor(),
+            "checkpoint_sha256": sha256(weights),
+            "versions": {name: version(name) for name in PACKAGES},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def processor() -> str:
+    """Return the name of this machine's processor, and what it computes bfloat16 with.
+
+    Two processors round differently, so the same run gives other last bits on another one.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    said = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    names = [line.split(":")[1].strip() for line in said.splitlines() if "model name" in line]
+    kinds = [kind for kind in ("amx_bf16", "avx512_bf16", "avx2") if f" {kind}" in said]
+    return " ".join([names[0] if names else platform.machine(), *kinds[:1]])
