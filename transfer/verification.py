@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from transfer.committing import whole
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import data_folder
@@ -151,7 +152,8 @@ def check_items(data: Committed) -> Check:
 def check_measures(data: Committed) -> Check:
     """The measures are those of the items, computed again."""
     committed = read_measures_table(data.folder / "measures.parquet").set_index(_KEYS)
-    paths = [data.folder / "items" / f"{name}.parquet" for name in data.names]
+    ready = whole(data.suite, map(Run.parse, data.names))
+    paths = [data.folder / "items" / f"{run.name}.parquet" for run in ready]
     again = measure_runs(paths, data.suite).set_index(_KEYS)
     wrong = [
         f"measures have {what} {', '.join(map(str, key))}"
@@ -170,7 +172,9 @@ def check_measures(data: Committed) -> Check:
             for key, was, now, fits in zip(both, old, new, same, strict=True)
             if not fits
         ]
-    return Check("measures from items", len(both), wrong)
+    waiting = len(data.names) - len(ready)
+    note = f"{waiting} runs wait until their seed is whole" if waiting else ""
+    return Check("measures from items", len(both), wrong, note)
 
 
 def check_checkpoints(data: Committed) -> Check:
