@@ -15,7 +15,7 @@ from transfer.importers import MappingFile, find, plan, write
 from transfer.importers.harness import read_samples
 from transfer.measures import benchmark_scores, summarize
 from transfer.suite import repository
-from transfer.tables import read_items, read_measures, read_measures_table
+from transfer.tables import lookup, read_items, read_measures, read_measures_table
 
 PATTERN = r"(?P<mixture>V\dP\d)-(?P<scale>[SML])-s(?P<seed>\d)-(?P<stage>pretrain|sft)"
 NAMED = {
@@ -54,8 +54,8 @@ def test_the_numbers_are_those_of_the_committed_suite(imported):
         theirs, metadata = read_items(imported / "items" / f"{run}.parquet")
         assert metadata["stage"] == run.rsplit("-", 1)[1]
         for name in ("agreement", "polarity", "transitive"):
-            there = theirs[theirs["benchmark"] == name].set_index("item")
-            same = ours[ours["benchmark"] == name].set_index("item").loc[there.index]
+            there = theirs[theirs["benchmark"] == name].reset_index(drop=True)
+            same = lookup(ours[ours["benchmark"] == name], there["item"])
             assert len(there) == 8
             assert (there["gold"] == same["gold"]).all()
             assert there["n_bytes"].map(list).tolist() == same["n_bytes"].map(list).tolist()
@@ -164,9 +164,9 @@ def test_folders_of_earlier_versions_are_imported_whole(version, tmp_path):
     assert metadata["mixture"] == "V1P0"
     assert {"agreement", "agreement_inside"} <= set(items["benchmark"])
     ours, _ = read_items(repository() / "data/mini/items/V1P0-S-s0-pretrain.parquet")
-    ours = ours[ours["benchmark"] == "agreement"].set_index("item")
-    theirs = items[items["benchmark"] == "agreement"].set_index("item")
-    assert gap(theirs, ours.loc[theirs.index]) < 1e-4
+    theirs = items[items["benchmark"] == "agreement"]
+    same = lookup(ours[ours["benchmark"] == "agreement"], theirs["item"])
+    assert gap(theirs, same) < 1e-4
 
 
 def test_options_in_the_context_have_the_right_gold():
@@ -306,10 +306,10 @@ def test_mmlu_and_fresh_results_of_the_installed_harness(tmp_path):
     ours, _ = read_items(repository() / "data" / "mini" / "items" / f"{run}.parquet")
     for name in ("agreement", "polarity", "transitive"):
         ids = [row["id"] for row in generate(name, 40)]
-        part = ours[ours["benchmark"] == name].set_index("item").loc[ids]
+        part = lookup(ours[ours["benchmark"] == name], ids)
         expected = summarize(benchmark_scores(part)["sum"], part["gold"].to_numpy())
         for measure in ("accuracy", "confidence", "nll", "brier", "ece"):
-            assert rows.loc[(name, "sum"), measure] == pytest.approx(expected[measure], abs=1e-5)
+            assert rows.loc[(name, "sum"), measure] == pytest.approx(expected[measure], abs=1e-4)
     apart = plan(find([tmp_path / "results"]), mapping(), subtasks=True)
     assert sum(cell.benchmark.startswith("mmlu_") for cell in apart.cells) == 57
 

@@ -58,6 +58,7 @@ def report(
             raise BadInput(f"{module} is not installed; run pip install 'transfer[book]'")
     from transfer.report.build import build
     from transfer.report.execute import execute
+    from transfer.report.scales import with_sub_pages
 
     steps = Steps()
     given = dict(parameters or {})
@@ -74,10 +75,18 @@ def report(
         # The page about the committed suite gives way to one about the table.
         instead = {path.name: path for path in (repository() / "notebooks" / "own").glob("*.md")}
         notebooks = [instead.get(path.name, path) for path in notebooks]
+    pages = with_sub_pages(notebooks, given)
     with steps.step("notebooks"):
-        executed = execute(notebooks, given, out / "notebooks", jobs=jobs, steps=steps)
+        executed = execute(pages, given, out / "notebooks", jobs=jobs, steps=steps)
     with steps.step("site"):
-        index = build(repository() / "book", executed, out, steps=steps, announcement=announcement)
+        index = build(
+            repository() / "book",
+            executed,
+            out,
+            steps=steps,
+            announcement=announcement,
+            sub_pages=[page for page in pages if page.parent],
+        )
     if pdf:
         from transfer.report.printing import print_book
 

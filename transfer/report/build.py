@@ -23,9 +23,11 @@ import yaml
 
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
+from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
 from transfer.report.reuse import commands_box
+from transfer.report.scales import link_down, make_sub_page
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 """One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
@@ -43,6 +45,7 @@ def build(
     out: Path,
     steps: Steps | None = None,
     announcement: str = "",
+    sub_pages: Sequence[Page] = (),
 ) -> Path:
     """Build the site and return its first page.
 
@@ -57,6 +60,8 @@ def build(
         `out/book/_build/html`. It is left alone where no source changed since.
     announcement : str
         HTML at the top of every page.
+    sub_pages : sequence of Page
+        Which of the notebooks stand below another, and their titles.
 
     Raises
     ------
@@ -67,7 +72,8 @@ def build(
     gathered = out / "book"
     index = gathered / "_build" / "html" / "index.html"
     record = out / "book.key.json"
-    key = _key(book, notebooks) + announcement
+    below = [(page.parent, page.name, page.title) for page in sub_pages]
+    key = _key(book, notebooks) + json.dumps([announcement, below])
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -78,7 +84,9 @@ def build(
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
-        _add_page(notebook, gathered / place)
+        _add_page(notebook, gathered / place, sub_pages)
+    if sub_pages:
+        _add_sections(gathered / "_toc.yml", sub_pages)
     if announcement:
         config = yaml.safe_load((gathered / "_config.yml").read_text(encoding="utf-8"))
         config["html"]["announcement"] = announcement
@@ -90,12 +98,32 @@ def build(
     return index
 
 
-def _add_page(executed: Path, page: Path) -> None:
+def _add_page(executed: Path, place: Path, sub_pages: Sequence[Page]) -> None:
     """Write an executed notebook as a page of the book, with its commands at the end."""
     notebook = nbformat.read(executed, as_version=4)
-    if box := commands_box(notebook, executed.stem):
+    page = next((one for one in sub_pages if one.name == executed.stem), None)
+    name, own = (page.parent, page.parameters) if page else (executed.stem, {})
+    if box := commands_box(notebook, name, own):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
-    nbformat.write(notebook, page)
+    if page:
+        make_sub_page(notebook, page)
+    if below := [one for one in sub_pages if one.parent == executed.stem]:
+        link_down(notebook, below)
+    nbformat.write(notebook, place)
+
+
+def _add_sections(toc: Path, sub_pages: Sequence[Page]) -> None:
+    """Put sub-pages below their pages in the book's table of contents."""
+    contents = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    for part in contents["parts"]:
+        for chapter in part["chapters"]:
+            own = [page for page in sub_pages if f"notebooks/{page.parent}" == chapter.get("file")]
+            if own:
+                chapter["sections"] = chapter.get("sections", []) + [
+                    {"file": f"notebooks/{page.name}", "title": page.title} for page in own
+                ]
+    text = yaml.safe_dump(contents, allow_unicode=True, sort_keys=False)
+    toc.write_text(text, encoding="utf-8")
 
 
 def write_scripts(assets: Path, cache: Path) -> None:

@@ -15,7 +15,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,31 @@ NOT_CALLED = ("cli", "corpus", "grid.py", "jobs.py", "report", "trainers.py", "t
 
 
 @dataclass(frozen=True)
+class Page:
+    """One page to execute.
+
+    Attributes
+    ----------
+    source : Path
+        A text notebook.
+    name : str
+        Of the executed file, without its ending.
+    parameters : mapping
+        Values for this page alone, over those that every page gets.
+    parent : str
+        Name of the page that this one stands below; empty for a page of its own.
+    title : str
+        What sets it apart from its parent.
+    """
+
+    source: Path
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class _Job:
     """One notebook to run."""
 
@@ -44,7 +69,7 @@ class _Job:
 
 
 def execute(
-    notebooks: Sequence[Path],
+    notebooks: Sequence[Path | Page],
     parameters: Mapping[str, Any],
     out: Path,
     jobs: int = 2,
@@ -54,7 +79,7 @@ def execute(
 
     Parameters
     ----------
-    notebooks : sequence of Path
+    notebooks : sequence of Path or Page
         Text notebooks in jupytext's MyST format.
     parameters : mapping
         Values for their parameters; each notebook takes those that it has. Strings are read as
@@ -75,17 +100,19 @@ def execute(
         If a cell raised anything else. The executed notebook is kept, up to and with its error.
     """
     steps = steps or Steps()
-    texts = {path: read_text_notebook(path) for path in notebooks}
+    pages = [one if isinstance(one, Page) else Page(one, one.stem) for one in notebooks]
+    texts = {page.source: read_text_notebook(page.source) for page in pages}
     known = {path: read_parameters(notebook, path) for path, notebook in texts.items()}
     chosen = choose(parameters, known)
     out.mkdir(parents=True, exist_ok=True)
     surroundings = _surroundings()
-    executed = [out / f"{path.stem}.ipynb" for path in notebooks]
+    executed = [out / f"{page.name}.ipynb" for page in pages]
     todo = []
-    for path, target in zip(notebooks, executed, strict=True):
-        job = _Job(path, target, chosen[path], _key(path, chosen[path], surroundings))
+    for page, target in zip(pages, executed, strict=True):
+        values = {**chosen[page.source], **page.parameters}
+        job = _Job(page.source, target, values, _key(page.source, values, surroundings))
         if target.exists() and _record(target) == job.key:
-            steps.note(f"{path.name}: unchanged")
+            steps.note(f"{page.name}: unchanged")
         else:
             todo.append(job)
     _run_all(todo, jobs, steps)
@@ -127,10 +154,10 @@ def _run_all(todo: Sequence[_Job], jobs: int, steps: Steps) -> None:
                 try:
                     seconds = future.result()
                 except (BadInput, ReportFailed) as error:
-                    steps.note(f"{job.source.name}: failed")
+                    steps.note(f"{job.executed.stem}: failed")
                     failures.append(error)
                 else:
-                    steps.note(f"{job.source.name}: executed in {seconds:.1f} s")
+                    steps.note(f"{job.executed.stem}: executed in {seconds:.1f} s")
                 count()
     if failures:
         raise sorted(failures, key=lambda error: isinstance(error, BadInput))[0] from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 from transfer.report.parameters import Parameter, read_parameters
 
@@ -18,7 +19,9 @@ EXAMPLES = {"method": "spearman", "metric": "confidence", "normalization": "toke
 """What the printed commands change, first that a page has, on its own default."""
 
 
-def commands_box(notebook: nbformat.NotebookNode, name: str) -> str:
+def commands_box(
+    notebook: nbformat.NotebookNode, name: str, own: Mapping[str, Any] | None = None
+) -> str:
     """Return a box, as MyST text, with the lines that run a page or the book with new parameters.
 
     Parameters
@@ -26,7 +29,9 @@ def commands_box(notebook: nbformat.NotebookNode, name: str) -> str:
     notebook : NotebookNode
         Of which the cell tagged `parameters` is read.
     name : str
-        The page's file name without its ending.
+        The notebook's file name without its ending.
+    own : mapping, optional
+        Parameters with which this page was made, where they are not the book's.
 
     Returns
     -------
@@ -37,6 +42,9 @@ def commands_box(notebook: nbformat.NotebookNode, name: str) -> str:
     if not parameters:
         return ""
     changed, value = _example(parameters)
+    own = {key: _flow(chosen) for key, chosen in (own or {}).items()}
+    book = "".join(f"-p {shlex.quote(f'{key}={chosen}')} " for key, chosen in own.items())
+    page = "".join(f" -y {shlex.quote(f'{key}: {chosen}')}" for key, chosen in own.items())
     rows = [
         f"| `{p.name}` | `{p.annotation.replace('|', 'or')}` | `{p.default!r}` |"
         for p in parameters.values()
@@ -47,12 +55,12 @@ def commands_box(notebook: nbformat.NotebookNode, name: str) -> str:
             ":class: tip dropdown commands",
             "The whole book, with a value for every page that has the parameter:",
             "```sh",
-            f"transfer report -p {changed}={value} --out build/mine",
+            f"transfer report {book}-p {changed}={value} --out build/mine",
             "```",
             "This page alone, from the root of the repository:",
             "```sh",
             f"jupytext --to ipynb --output {name}.ipynb notebooks/{name}.md",
-            f"papermill {name}.ipynb {name}-mine.ipynb -p {changed} {value}",
+            f"papermill {name}.ipynb {name}-mine.ipynb -p {changed} {value}{page}",
             "```",
             "| parameter | type | default |",
             "|---|---|---|",
@@ -80,6 +88,12 @@ def figure_csv(spec: Mapping[str, Any]) -> str:
         for row in rows
     )
     return out.getvalue()
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
 
 
 def _example(parameters: Mapping[str, Parameter]) -> tuple[str, str]:
