@@ -34,17 +34,19 @@ def study(tmp_path, monkeypatch):
 def test_collect_copies_what_is_finished_and_measures_it(study, tmp_path):
     suite, space = load_suite(study), Workspace("small")
     runs = suite.runs(mixtures=["V1P0"])
-    for run in runs:
+    for run in suite.runs():
         finish(run, space)
-    collect(str(study))
+    assert "4 in " in collect(str(study))
     folder = tmp_path / "data" / "small"
     table = pd.read_csv(folder / "runs.csv")
-    assert list(table["run"]) == ["V1P0-S-s0-pretrain", "V1P0-S-s0-sft"]
+    assert list(table["run"]) == [run.name for run in suite.runs()]
     assert set(table["processor"]) == {"a processor"}
-    assert len(pd.read_csv(folder / "loss.csv")) == 4
+    assert len(pd.read_csv(folder / "loss.csv")) == 8
     assert (folder / "checkpoints" / "V1P0-S-s0-sft" / "model.safetensors").is_file()
     measures = read_measures_table(folder / "measures.parquet")
+    assert set(measures["mixture"]) == {"V1P0", "V1P1"}
     assert set(measures["stage"]) == {"pretrain", "sft"}
+    measures = measures[measures["mixture"] == "V1P0"]
     for run in runs:
         published, _ = read_items(folder / "items" / f"{run.name}.parquet")
         made = made_items(run)
@@ -60,6 +62,21 @@ def test_collect_copies_what_is_finished_and_measures_it(study, tmp_path):
         again = measure(published).set_index("normalization")["accuracy"]
         rows = measures[measures["stage"] == run.stage].set_index("normalization")
         assert (rows["accuracy"] == again).all()
+
+
+def test_a_seed_is_measured_once_all_its_mixtures_are_there(study, tmp_path):
+    suite, space = load_suite(study), Workspace("small")
+    first, second = suite.runs(mixtures=["V1P0"]), suite.runs(mixtures=["V1P1"])
+    for run in first:
+        finish(run, space)
+    assert "2 wait until their seed is whole" in collect(str(study))
+    folder = tmp_path / "data" / "small"
+    assert not (folder / "measures.parquet").exists()
+    assert len(list((folder / "items").iterdir())) == 2
+    for run in second:
+        finish(run, space)
+    assert "wait" not in collect(str(study))
+    assert set(read_measures_table(folder / "measures.parquet")["mixture"]) == {"V1P0", "V1P1"}
 
 
 def test_a_second_workspace_adds_its_runs_and_loses_none(study, tmp_path, monkeypatch):

@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from small_grid import BENCHMARK, finish, write_suite
+from small_grid import BENCHMARK, finish, made_items, write_suite
 from small_model import fill_workspace, small_suite
 
-from transfer import grid
+from transfer import grid, planning
 from transfer.benchmarks import generate
+from transfer.committing import collect
 from transfer.errors import BadInput
 from transfer.files import held, holding, sha256
-from transfer.suite import load_suite
-from transfer.tables import read_items
+from transfer.suite import load_suite, repository
+from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
 
 
@@ -68,6 +69,37 @@ def test_snakemake_does_only_what_is_left(study, capfd):
     finish(suite.runs()[0], space)
     assert grid.run_grid(str(study), suite.runs(), jobs=1, dry_run=True) == 0
     assert jobs_said(capfd) == {"pretrain": 1, "sft": 2, "score": 3, "control": 4}
+
+
+def test_committed_runs_are_done_on_a_machine_that_never_made_them(
+    study, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr(grid, "repository", lambda: tmp_path)
+    suite, space = load_suite(study), Workspace("small")
+    whole, half = suite.runs(mixtures=["V1P0"]), suite.runs(mixtures=["V1P1"])
+    for run in (*whole, half[0]):
+        finish(run, space)
+        write_items(space.control(run), made_items(run), read_items(space.items(run))[1])
+    collect(str(study))
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "elsewhere"))
+    # A pretraining run whose fine-tuning is not there is made again: its weights are lost.
+    assert grid.committed_runs(suite) == {run.name for run in whole}
+    space.root.mkdir(parents=True)
+    space.instructions.write_text("")
+    assert grid.run_grid(str(study), whole, jobs=1) == 0
+    assert "2 of 2 runs are committed" in capfd.readouterr().err
+    table = planning.status(suite, suite.runs())
+    assert table["done"].tolist() == [1] * 6
+    assert table["left"].tolist() == [1] * 6
+    monkeypatch.setattr(grid, "repository", repository)
+    for mixture in suite.mixtures:
+        space.shards(mixture.name).mkdir(parents=True)
+        (space.shards(mixture.name) / "manifest.json").write_text("{}")
+    monkeypatch.setattr(grid, "data_folder", lambda name: tmp_path / "data" / name)
+    grid.run_grid(str(study), suite.runs(), jobs=1, dry_run=True)
+    assert jobs_said(capfd) == {"pretrain": 1, "sft": 1, "score": 2, "control": 2}
+    grid.run_grid(str(study), suite.runs(), jobs=1, dry_run=True, again=True)
+    assert jobs_said(capfd) == {"pretrain": 2, "sft": 2, "score": 4, "control": 4}
 
 
 def jobs_said(capfd):

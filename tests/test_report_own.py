@@ -91,6 +91,9 @@ def test_items_beside_the_table_are_shown_and_others_are_not(tmp_path):
     assert own(path, tmp_path).parameters["items"] == ""
     (tmp_path / "items").mkdir()
     assert own(path, tmp_path).parameters["items"] == str(tmp_path / "items")
+    assert own(path, tmp_path).parameters["trajectory"] == ""
+    (tmp_path / "trajectory.parquet").touch()
+    assert own(path, tmp_path).parameters["trajectory"] == ""
 
 
 def test_an_announcement_is_text(tmp_path):

@@ -1,5 +1,6 @@
 """Points of training as stages of a grid: in order, and every protocol works on them."""
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,8 @@ import pytest
 import transfer
 from transfer import findings
 from transfer.errors import BadInput
+from transfer.report.execute import execute
+from transfer.suite import repository
 from transfer.trajectories import ends, read_trajectory
 
 POINTS = {"pretrain": (10, 40, 160), "sft": (20, 80)}
@@ -23,6 +26,7 @@ def table(seed=0):
             "benchmark": benchmark,
             "category": "Science",
             "normalization": "sum",
+            "chance": 0.5,
             "accuracy": draws.random(),
             "confidence": draws.random(),
             "step": step * (1 + (scale == "M")),
@@ -109,3 +113,22 @@ def test_foresight_says_from_where_on_the_interval_is_above_zero():
     gone = rows.assign(low=[0.1, -0.1, 0.2, 0.8])
     said = findings.foresight(gone, gain, "pretrain 100 %").replace("\\", "")
     assert "at pretrain 6 % and pretrain 100 %" in said
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_page_reads_a_trajectory_and_says_where_there_is_none(path, tmp_path, there):
+    """Without one the text says how to make it; with one it names the last point of pretraining."""
+    notebook = repository() / "notebooks" / "17-trajectory.md"
+    parameters = {"trajectory": str(path) if there else "", "resamples": 20}
+    (executed,) = execute([notebook], parameters, tmp_path / "out", jobs=1)
+    outputs = [
+        output["data"]
+        for cell in nbformat.read(executed, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+    ]
+    said = " ".join(data.get("text/markdown", "") for data in outputs).replace("\\", "")
+    drawn = sum("application/vnd.vegalite.v6+json" in data for data in outputs)
+    assert drawn == 2
+    assert ("at pretrain 100 %" in said) == there
+    assert ("`transfer suite run` and `commit` then make" in said) == (not there)

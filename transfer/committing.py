@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from transfer.errors import BadInput
 from transfer.files import replacing, sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
-from transfer.suite import Run, Suite, load_suite
+from transfer.suite import STAGES, Run, Suite, load_suite
 from transfer.tables import MEASURES, compact, read_items, write_items, write_measures
 from transfer.workspace import Workspace
 
@@ -33,6 +34,9 @@ def collect(name: str, replace: bool = False) -> str:
     Items of every scored run (rounded, see `transfer.tables.compact`), `runs.csv` (what made each
     run, and its hash), `loss.csv`, the checkpoints of the first scale and seed, `measures.parquet`,
     `control.parquet` (measures on swapped contexts) and `trajectory.parquet`.
+
+    The measures are those of whole seeds (see `whole`): fewer mixtures would be another study.
+    The items of the others wait beside them.
 
     Parameters
     ----------
@@ -57,16 +61,35 @@ def collect(name: str, replace: bool = False) -> str:
         _refuse_other(finished, space, committed, folder)
     for run in finished:
         items, metadata = read_items(space.items(run))
-        target = folder / "items" / f"{run.name}.parquet"
+        target = _items(folder, run)
         if not (target.exists() and read_items(target)[1] == metadata):
             write_items(target, compact(items), metadata)
         if (run.scale, run.seed) == (suite.scales[0].name, suite.scales[0].seeds[0]):
             _copy_checkpoint(space.checkpoint(run), folder / "checkpoints" / run.name)
     _write_records(suite, finished, space, folder)
-    table = measure_runs(sorted((folder / "items").glob("*.parquet")), suite)
-    write_measures(folder / "measures.parquet", table)
     _write_conditions(suite, finished, space, folder)
-    return f"{len(finished)} runs, {len(table)} rows in {folder / 'measures.parquet'}"
+    there = [run for run in suite.runs() if _items(folder, run).exists()]
+    ready = whole(suite, there)
+    said = f"{len(finished)} runs of this workspace, {len(there)} in {folder}"
+    if waiting := len(there) - len(ready):
+        said += f"; {waiting} wait until their seed is whole"
+    if ready:
+        table = measure_runs([_items(folder, run) for run in ready], suite)
+        write_measures(folder / "measures.parquet", table)
+        said += f"; {len(table)} rows in measures.parquet"
+    return said
+
+
+def whole(suite: Suite, there: Iterable[Run]) -> list[Run]:
+    """Return those of some runs whose seed is whole: all mixtures of its scale, at both stages."""
+    runs = list(there)
+    found = Counter((run.scale, run.seed) for run in runs)
+    wanted = len(suite.mixtures) * len(STAGES)
+    return [run for run in runs if found[run.scale, run.seed] == wanted]
+
+
+def _items(folder: Path, run: Run) -> Path:
+    return folder / "items" / f"{run.name}.parquet"
 
 
 def _committed(folder: Path) -> dict[str, str]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from transfer.errors import BadInput
 from transfer.files import held, holding, replacing
-from transfer.suite import Run, Suite, load_suite, repository, suite_path
+from transfer.suite import STAGES, Run, Suite, load_suite, repository, suite_path
 from transfer.workspace import Workspace
 
 STEPS = ("train", "score", "control", "trajectory")
@@ -44,8 +47,11 @@ def run_grid(
     dry_run: bool = False,
     executor: str | None = None,
     options: Sequence[str] = (),
+    again: bool = False,
 ) -> int:
     """Run the Snakemake workflow over some runs and return its exit code.
+
+    Runs whose results are committed are done, also on a machine that has never seen them.
 
     Parameters
     ----------
@@ -62,6 +68,8 @@ def run_grid(
         must be installed. The workspace must be on a disk that all machines see.
     options : sequence of str
         Further options, handed to Snakemake as they are.
+    again : bool
+        Make committed runs here too.
 
     Raises
     ------
@@ -72,6 +80,16 @@ def run_grid(
     space = Workspace(suite.name)
     if not space.instructions.exists():
         raise BadInput(f"suite {suite.name}: not prepared; run `transfer suite prepare {name}`")
+    done = frozenset() if again else committed_runs(suite)
+    left = [run for run in runs if run.name not in done]
+    if len(left) < len(runs):
+        print(
+            f"{len(runs) - len(left)} of {len(runs)} runs are committed in "
+            f"{data_folder(suite.name)}; give --again to make them here too",
+            file=sys.stderr,
+        )
+    if not left:
+        return 0
     lock = space.root / "locks" / "grid.lock"
     if not dry_run and held(lock):
         raise BadInput(
@@ -90,7 +108,7 @@ def run_grid(
         *options,
         "--config",
         f"suite={suite_path(name).resolve()}",
-        f"runs={','.join(run.name for run in runs)}",
+        f"runs={','.join(run.name for run in left)}",
     ]
     if dry_run:
         command.append("--dry-run")
@@ -144,3 +162,30 @@ def _work(step: str, run: Run) -> Callable[[Suite, Run, Workspace], Path]:
 def data_folder(name: str) -> Path:
     """Return the folder of a suite's committed tables."""
     return repository() / "data" / name
+
+
+def committed_runs(suite: Suite) -> frozenset[str]:
+    """Return the names of the runs of which nothing is left to do: their results are committed.
+
+    A run counts when its items, its control and, where it has one, its trajectory are there for
+    both stages: a fine-tuned run cannot be made again without the weights of its parent.
+    """
+    folder = data_folder(suite.name)
+    items = {path.stem for path in (folder / "items").glob("*.parquet")}
+    controls = _runs_in(folder / "control.parquet")
+    ways = _runs_in(folder / "trajectory.parquet")
+    there = [
+        run
+        for run in suite.runs()
+        if run.name in items & controls and (run.name in ways or not suite.points(run))
+    ]
+    stages = Counter(run.parent.name for run in there)
+    return frozenset(run.name for run in there if stages[run.parent.name] == len(STAGES))
+
+
+def _runs_in(path: Path) -> set[str]:
+    """Return the names of the runs in a table of measures, or none where there is no table."""
+    if not path.exists():
+        return set()
+    rows = pd.read_parquet(path, columns=list(Run.model_fields)).drop_duplicates()
+    return {Run.model_validate(row).name for row in rows.to_dict("records")}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from transfer.files import held
-from transfer.grid import data_folder
+from transfer.grid import committed_runs, data_folder
 from transfer.suite import STAGES, Run, Scale, Suite
 from transfer.tables import parameters
 from transfer.workspace import Workspace
@@ -121,6 +121,8 @@ def state(workspace: Workspace, run: Run, step: str, closes: Path) -> str:
 def status(suite: Suite, runs: Sequence[Run]) -> pd.DataFrame:
     """Return how many jobs are done, running, failed and left, per scale, stage and step.
 
+    Jobs of committed runs are done, wherever they were made.
+
     Returns
     -------
     DataFrame
@@ -129,10 +131,11 @@ def status(suite: Suite, runs: Sequence[Run]) -> pd.DataFrame:
     """
     space = Workspace(suite.name)
     seconds = measured_seconds(suite)
+    committed = committed_runs(suite)
     counts: dict[tuple[str, str, str], dict[str, float]] = {}
     for run, step, closes in jobs(suite, runs):
         row = counts.setdefault((run.scale, run.stage, step), dict.fromkeys(STATES, 0))
-        row[state(space, run, step, closes)] += 1
+        row["done" if run.name in committed else state(space, run, step, closes)] += 1
     rows = []
     for (scale, stage, step), row in counts.items():
         togo = row["running"] + row["failed"] + row["left"]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from transfer.committing import whole
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import data_folder
@@ -151,7 +152,8 @@ def check_items(data: Committed) -> Check:
 def check_measures(data: Committed) -> Check:
     """The measures are those of the items, computed again."""
     committed = read_measures_table(data.folder / "measures.parquet").set_index(_KEYS)
-    paths = [data.folder / "items" / f"{name}.parquet" for name in data.names]
+    ready = whole(data.suite, map(Run.parse, data.names))
+    paths = [data.folder / "items" / f"{run.name}.parquet" for run in ready]
     again = measure_runs(paths, data.suite).set_index(_KEYS)
     wrong = [
         f"measures have {what} {', '.join(map(str, key))}"
@@ -170,7 +172,9 @@ def check_measures(data: Committed) -> Check:
             for key, was, now, fits in zip(both, old, new, same, strict=True)
             if not fits
         ]
-    return Check("measures from items", len(both), wrong)
+    waiting = len(data.names) - len(ready)
+    note = f"{waiting} runs wait until their seed is whole" if waiting else ""
+    return Check("measures from items", len(both), wrong, note)
 
 
 def check_checkpoints(data: Committed) -> Check:
@@ -187,15 +191,15 @@ def check_checkpoints(data: Committed) -> Check:
 
 def check_scores(data: Committed) -> Check:
     """The shipped checkpoints, scored again, give the committed log-likelihoods."""
-    from transfer.scoring import questions, score
+    from transfer.scoring import questions, score_each
 
     built = _built(data.suite)
     wrong: list[str] = []
     largest = 0.0
-    for folder in _shipped(data):
+    asked = questions(data.suite, built)
+    chats = {folder: asked if folder.name.endswith("-sft") else [] for folder in _shipped(data)}
+    for folder, again in score_each(chats, built):
         committed, _ = data.items(folder.name)
-        chat = questions(data.suite, built) if folder.name.endswith("-sft") else []
-        again = score(folder, built, chat)
         for benchmark, rows in again.groupby("benchmark", sort=False):
             old = committed[committed["benchmark"] == benchmark]
             for column in ("loglikelihood", "unconditional"):
@@ -206,7 +210,7 @@ def check_scores(data: Committed) -> Check:
     note = f"{len(built)} of {len(data.suite.benchmarks)} benchmarks, off by {largest:.1e} nats"
     if len(built) < len(data.suite.benchmarks):
         note += "; `transfer suite prepare` builds the others"
-    return Check("checkpoints scored again", len(_shipped(data)), wrong, note)
+    return Check("checkpoints scored again", len(chats), wrong, note)
 
 
 def _built(suite: Suite) -> dict[str, Sequence[dict[str, Any]]]:

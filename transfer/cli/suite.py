@@ -83,6 +83,9 @@ def suite_run(
     seed: Seeds = None,
     jobs: Annotated[int, typer.Option(help="Runs to train or score at a time.", min=1)] = 2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is left.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make runs here too whose results are committed.")
+    ] = False,
     executor: Annotated[
         str | None,
         typer.Option(help="A Snakemake executor plugin: slurm, kubernetes, cluster-generic, ..."),
@@ -97,12 +100,15 @@ def suite_run(
 ) -> None:
     """Train and score the grid, or the part that is asked for; resume where it stopped.
 
+    What is committed in `data/<suite>` is done, so that a grid can be made in parts, on several
+    machines.
+
     Example: `transfer suite run mini --scale S --seed 0 --jobs 2`
     """
     from transfer.grid import run_grid
 
     runs = load_suite(suite).runs(mixture, scale, seed)
-    raise typer.Exit(run_grid(suite, runs, jobs, dry_run, executor, option or ()))
+    raise typer.Exit(run_grid(suite, runs, jobs, dry_run, executor, option or (), again))
 
 
 @app.command("step", hidden=True)
@@ -184,6 +190,8 @@ def suite_commit(
     ] = False,
 ) -> None:
     """Copy finished items into `data/<suite>/items` and write `data/<suite>/measures.parquet`.
+
+    The measures hold whole seeds of a scale only: one is left out until all its runs are there.
 
     Example: `transfer suite commit mini`
     """

@@ -80,13 +80,17 @@ def own(measures: Path, out: Path, before: str | None = None, after: str | None 
         table = (out / "own" / "measures.parquet").resolve()
         write_measures(table, frame, notes | {"stages": list(STAGES)})
     items = measures.resolve().parent / "items"
+    trajectory = items.with_name("trajectory.parquet")
+    suite = _suite(frame)
     usable = items.is_dir() and (first, last) == STAGES
     return Own(
         {
             "measures": str(table),
             "all_stages": str(measures.resolve()),
             "items": str(items) if usable else "",
-            "suite": _suite(frame),
+            # Points on the way are of runs that a suite describes.
+            "trajectory": str(trajectory) if suite and trajectory.is_file() else "",
+            "suite": suite,
         },
         _announcement(measures, frame, first, last),
     )
