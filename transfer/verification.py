@@ -191,15 +191,15 @@ def check_checkpoints(data: Committed) -> Check:
 
 def check_scores(data: Committed) -> Check:
     """The shipped checkpoints, scored again, give the committed log-likelihoods."""
-    from transfer.scoring import questions, score
+    from transfer.scoring import questions, score_each
 
     built = _built(data.suite)
     wrong: list[str] = []
     largest = 0.0
-    for folder in _shipped(data):
+    asked = questions(data.suite, built)
+    chats = {folder: asked if folder.name.endswith("-sft") else [] for folder in _shipped(data)}
+    for folder, again in score_each(chats, built):
         committed, _ = data.items(folder.name)
-        chat = questions(data.suite, built) if folder.name.endswith("-sft") else []
-        again = score(folder, built, chat)
         for benchmark, rows in again.groupby("benchmark", sort=False):
             old = committed[committed["benchmark"] == benchmark]
             for column in ("loglikelihood", "unconditional"):
@@ -210,7 +210,7 @@ def check_scores(data: Committed) -> Check:
     note = f"{len(built)} of {len(data.suite.benchmarks)} benchmarks, off by {largest:.1e} nats"
     if len(built) < len(data.suite.benchmarks):
         note += "; `transfer suite prepare` builds the others"
-    return Check("checkpoints scored again", len(_shipped(data)), wrong, note)
+    return Check("checkpoints scored again", len(chats), wrong, note)
 
 
 def _built(suite: Suite) -> dict[str, Sequence[dict[str, Any]]]:

@@ -143,13 +143,14 @@ class RequestsOf:
 
     def __init__(self, benchmarks: Mapping[str, Items]) -> None:
         self.benchmarks = benchmarks
-        self._made: dict[tuple[str, Any], Requests] = {}
+        self._made: dict[tuple[str, frozenset[str]], Requests] = {}
 
     def __call__(
         self, checkpoint: Checkpoint, chat: bool | Collection[str]
     ) -> tuple[Requests, bool]:
         """Return the requests for a checkpoint, and whether they had to be made."""
-        key = (checkpoint.tokenizer_hash(), chat if isinstance(chat, bool) else frozenset(chat))
+        asked = frozenset((self.benchmarks if chat else ()) if isinstance(chat, bool) else chat)
+        key = (checkpoint.tokenizer_hash(), asked)
         new = key not in self._made
         if new:
             self._made[key] = Requests(checkpoint, self.benchmarks, chat)

@@ -86,11 +86,34 @@ def score(
         A folder that keeps what is computed, so that a killed run goes on where it was. Values of
         another checkpoint, of other items or of other package versions in it are not used.
     """
+    ((_, table),) = score_each({folder: chat}, benchmarks, parts)
+    return table
+
+
+def score_each(
+    folders: Mapping[Path, bool | Collection[str]],
+    benchmarks: Mapping[str, Items],
+    parts: Path | None = None,
+) -> Iterator[tuple[Path, pd.DataFrame]]:
+    """Yield checkpoints and their items tables.
+
+    Requests are built and tokenised once for all that have a tokenizer and `chat` in common.
+
+    Parameters
+    ----------
+    folders
+        For each checkpoint, whether contexts are put into the chat template, or the names of the
+        benchmarks whose are.
+    benchmarks, parts
+        As in `score`.
+    """
     if not benchmarks:
         raise BadInput("no benchmark to score; name one")
-    checkpoint = Checkpoint(folder)
-    requests = Requests(checkpoint, benchmarks, chat)
-    return requests.table(_values(checkpoint, requests, parts))
+    requests_of = RequestsOf(benchmarks)
+    for folder, chat in folders.items():
+        checkpoint = Checkpoint(folder)
+        requests, _ = requests_of(checkpoint, chat)
+        yield folder, requests.table(_values(checkpoint, requests, parts))
 
 
 def _values(checkpoint: Checkpoint, requests: Requests, parts: Path | None) -> np.ndarray:
