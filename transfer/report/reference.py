@@ -36,7 +36,7 @@ MODULES = (
 )
 """What works from tables, without torch: a module a page."""
 
-_CODE = re.compile(r"(?<![:`\w])`([^`]+)`(?![`_\w])")
+_CODE = re.compile(r"(:[\w-]+:`[^`]*`|``.*?``)|`([^`]+)`", re.DOTALL)
 _FOOTNOTE = re.compile(r"\s*\[(\d+)\]_")
 _NOTE = re.compile(r"^\.\. \[(\d+)\]", re.MULTILINE)
 
@@ -126,10 +126,14 @@ def _rst(docstring: str) -> str:
     if not docstring:
         return ""
     # Its own annotation asks for the configuration of a whole project.
-    config: Any = Config(napoleon_use_param=False, napoleon_use_rtype=False)
+    config: Any = Config(
+        napoleon_use_param=False,
+        napoleon_use_rtype=False,
+        napoleon_custom_sections=[("Attributes", "params_style")],
+    )
     text = str(NumpyDocstring(docstring, config))
     text = _NOTE.sub(r"\1.", _FOOTNOTE.sub(r" (\1)", text))
-    text = _CODE.sub(r"``\1``", text)
+    text = _CODE.sub(lambda found: found[1] or f"``{found[2]}``", text)
     text = re.sub(r"^:(returns|raises|yields|warns)", _capital, text, flags=re.MULTILINE)
     return f"`````{{eval-rst}}\n{text.strip()}\n`````"
 
