@@ -35,12 +35,14 @@ def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
     keys = ["scale", "stage", "contrast"]
     for (scale, stage, contrast), rows in contrasts.groupby(keys, sort=False):
         first, _, second = str(contrast).partition("-")
-        said.append(
-            f"- At scale {plain(scale)}, {WHEN.get(str(stage), plain(stage))} fine-tuning, "
-            f"{plain(first)} has {_sides(rows, ('higher', 'lower'), what, unit)} than "
-            f"{plain(second)}."
-        )
-    return "\n".join(said)
+        when = f"At scale {plain(scale)}, {WHEN.get(str(stage), plain(stage))} fine-tuning,"
+        if rows["low"].isna().all():
+            said.append(f"- {when} {plain(first)} and {plain(second)} cannot be compared.")
+            continue
+        sides = _sides(rows, ("higher", "lower"), what)
+        said.append(f"- {when} {plain(first)} has {sides} than {plain(second)}.")
+    head = f"Differences in {unit}, with 95 % intervals over mixtures:\n\n" if unit else ""
+    return head + "\n".join(said)
 
 
 def code(r: pd.DataFrame, metric: str) -> str:
@@ -109,6 +111,9 @@ def metrics_compared(gaps: pd.DataFrame) -> str:
     """
     said = []
     for scale, rows in gaps.groupby("scale", sort=False):
+        if rows["low"].isna().all():
+            said.append(f"- At scale {plain(scale)} the two cannot be compared.")
+            continue
         said.append(
             f"- At scale {plain(scale)} confidence persists "
             f"{_sides(rows, ('more', 'less'))} than accuracy."
@@ -164,23 +169,19 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str) -> str:
     return said
 
 
-def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "", unit: str = "") -> str:
-    """Return `higher accuracy in A (…); neither higher nor lower, for sure, in B (…)`."""
+def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "") -> str:
+    """Return `higher accuracy in A (…); neither surely higher nor surely lower … in B (…)`."""
     measured = _records(rows[rows["low"].notna()])
-    if not measured:
-        return f"neither {words[0]} nor {words[1]} {what}".strip() + ", for nothing was measured,"
+    of = f" {what}" if what else ""
     shown: dict[str, list[str]] = {words[0]: [], words[1]: [], "": []}
     for row in measured:
         side = words[0] if row["low"] > 0 else words[1] if row["high"] < 0 else ""
         value = number(row["value"], row["low"], row["high"])
-        shown[side].append(f"{plain(row['category'])} ({f'{value} {unit}'.strip()})")
-    parts = [
-        f"**{word}**{f' {what}' if what else ''} in {names(shown[word])}"
-        for word in words
-        if shown[word]
-    ]
+        shown[side].append(f"{plain(row['category'])} ({value})")
+    parts = [f"**{word}**{of} in {names(shown[word])}" for word in words if shown[word]]
     if shown[""]:
-        parts.append(f"neither {words[0]} nor {words[1]}, for sure, in {names(shown[''])}")
+        undecided = f"neither surely {words[0]} nor surely {words[1]}{of} in {names(shown[''])}"
+        parts.append(undecided)
     return "; ".join(parts)
 
 
