@@ -8,6 +8,7 @@ the top of a notebook, so that the figures are shown as the book needs them.
 from transfer.charts.conditions import context_use, learning_curves
 from transfer.charts.doubt import coverage_chart, power_curves, specification_chart
 from transfer.charts.estimates import unmeasured
+from transfer.charts.linked import linked_mixtures
 from transfer.charts.making import corpus_sources, loss_curves, mixture_shares
 from transfer.charts.performance import accuracy_against_chance, reliability_diagram
 from transfer.charts.persistence import (
@@ -31,6 +32,7 @@ __all__ = [
     "enable",
     "factor_effects_chart",
     "learning_curves",
+    "linked_mixtures",
     "loss_curves",
     "mixture_shares",
     "power_curves",
