@@ -23,6 +23,13 @@ import yaml
 
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
+from transfer.report.course import (
+    FILES,
+    link_to_exercises,
+    make_exercises_page,
+    tables_of,
+    write_downloads,
+)
 from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
@@ -73,7 +80,8 @@ def build(
     index = gathered / "_build" / "html" / "index.html"
     record = out / "book.key.json"
     below = [(page.parent, page.name, page.title) for page in sub_pages]
-    key = _key(book, notebooks) + json.dumps([announcement, below])
+    tables = [sha256(path) for path in tables_of(sub_pages)]
+    key = _key(book, notebooks) + json.dumps([announcement, below, tables])
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -85,6 +93,7 @@ def build(
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
         _add_page(notebook, gathered / place, sub_pages)
+    write_downloads([page for page in sub_pages if page.folder], gathered / "notebooks" / FILES)
     if sub_pages:
         _add_sections(gathered / "_toc.yml", sub_pages)
     if announcement:
@@ -106,9 +115,12 @@ def _add_page(executed: Path, place: Path, sub_pages: Sequence[Page]) -> None:
     if box := commands_box(notebook, name, own):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
     if page:
-        make_sub_page(notebook, page)
-    if below := [one for one in sub_pages if one.parent == executed.stem]:
-        link_down(notebook, below)
+        (make_exercises_page if page.folder else make_sub_page)(notebook, page)
+    below = [one for one in sub_pages if one.parent == executed.stem]
+    if scales := [one for one in below if not one.folder]:
+        link_down(notebook, scales)
+    for exercises in [one for one in below if one.folder]:
+        link_to_exercises(notebook, exercises)
     nbformat.write(notebook, place)
 
 
