@@ -168,6 +168,7 @@ FIGURES = {
         per_benchmark(("S", "L"))
     ),
     "alignment_chart": lambda: charts.alignment_chart(per_category("stage", STAGES)),
+    "main_effects_chart": lambda: charts.main_effects_chart(per_category("level", ("V1", "V2"))),
     "factor_effects_chart": lambda: charts.factor_effects_chart(contrasts()),
     "linked_mixtures": lambda: charts.linked_mixtures(per_benchmark(), scored()),
     "linked_mixtures at two scales": lambda: charts.linked_mixtures(

@@ -14,6 +14,7 @@ from transfer.charts.performance import accuracy_against_chance, reliability_dia
 from transfer.charts.persistence import (
     alignment_chart,
     factor_effects_chart,
+    main_effects_chart,
     rank_shift,
     reliability_ranking,
     transfer_by_category,
@@ -34,6 +35,7 @@ __all__ = [
     "learning_curves",
     "linked_mixtures",
     "loss_curves",
+    "main_effects_chart",
     "mixture_shares",
     "power_curves",
     "rank_shift",

@@ -166,10 +166,39 @@ def factor_effects_chart(
         "category",
         ordered(table["category"], CATEGORY),
         quantity,
-        describe_estimates(_labelled(table, "category", "contrast", "stage"), "label", quantity),
+        describe_estimates(
+            _labelled(table, "category", "contrast", "stage"), "label", quantity, ".3f"
+        ),
         colour=lanes[0],
         shape=lanes[-1] if len(lanes) > 1 else Encoding("web", WEB_SHAPE, "web source"),
         lanes=lanes,
+    )
+
+
+def main_effects_chart(
+    table: pd.DataFrame, quantity: str = "difference from all mixtures"
+) -> alt.LayerChart | alt.Chart:
+    """Return how far each level of a factor lies from all mixtures, per category (P10).
+
+    Parameters
+    ----------
+    table : DataFrame
+        `level, category, value`, and where there are: `low`, `high`. One scale and one stage.
+    quantity : str
+        Title of the axis; say what the interval is over.
+    """
+    need(table, "level", "category", "value")
+    for column in ("scale", "stage"):
+        if column in table:
+            only(table, column)
+    return estimates(
+        table,
+        "level",
+        ordered(table["level"], ()),
+        quantity,
+        describe_estimates(_labelled(table, "level", "category"), "label", quantity, ".3f"),
+        colour=BY_CATEGORY,
+        lanes=[BY_CATEGORY],
     )
 
 

@@ -33,6 +33,7 @@ from transfer.report.course import (
 from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
+from transfer.report.reference import write_reference
 from transfer.report.reuse import commands_box
 from transfer.report.scales import link_down, make_sub_page
 
@@ -93,6 +94,7 @@ def build(
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
         _add_page(notebook, gathered / place, sub_pages)
+    write_reference(gathered / "reference")
     write_downloads([page for page in sub_pages if page.folder], gathered / "notebooks" / FILES)
     if sub_pages:
         _add_sections(gathered / "_toc.yml", sub_pages)
@@ -189,9 +191,10 @@ def run_jupyter_book(sources: Path, log: Path, steps: Steps, builder: str = "htm
 
 def _key(book: Path, notebooks: Sequence[Path]) -> str:
     """Return the hash of everything that the site is made from."""
-    code = Path(__file__).parent
+    package = Path(__file__).parent.parent
     files = [path for path in book.rglob("*") if path.is_file() and "_build" not in path.parts]
-    files += [*notebooks, *code.glob("*.py"), *(code.parent / "charts").glob("*.py")]
+    # The reference is written from the docstrings of the whole package.
+    files += [*notebooks, *package.rglob("*.py")]
     total = hashlib.sha256()
     for path in sorted(files):
         total.update(f"{path.name} {sha256(path)}\n".encode())
