@@ -113,8 +113,8 @@ def tables(tmp_path_factory):
     return folder
 
 
-def test_the_first_four_chapters_have_exercises():
-    assert {path.stem for path in EXERCISES} >= set(FIRST_FOUR)
+def test_every_chapter_has_exercises():
+    assert {path.stem for path in EXERCISES} == {path.stem for path in CHAPTERS}
 
 
 @each(EXERCISES)
@@ -137,7 +137,9 @@ def test_a_student_gets_no_solution(source):
     kept = {line.strip() for line in text.splitlines()}
     hidden = cells(source, "solution", "check") + cells(source, "solution", kind="markdown")
     for cell in hidden:
+        # A blank may name a function, and both may need the same import.
         lines = {line.strip() for line in cell.source.splitlines() if len(line.strip()) > 15}
+        lines = {line for line in lines if not line.startswith(("def ", "from ", "import "))}
         assert lines
         assert not lines & kept
     assert not re.search(r"\{[a-z:]+\}`|assert ", text), "plain Markdown, and nothing to pass"

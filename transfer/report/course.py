@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
+from transfer import findings
 from transfer.files import replacing
 from transfer.measures import padded
 from transfer.report.execute import Page, read_text_notebook
@@ -126,7 +127,7 @@ def make_exercises_page(notebook: nbformat.NotebookNode, page: Page) -> None:
             cells[-1].outputs += cell.outputs
     notebook.cells = cells
     title, _, rest = cells[0].source.partition("\n")
-    said = f"For {{doc}}`{page.parent}`. To do them yourself, take the {', '.join(links)}."
+    said = f"For {{doc}}`{page.parent}`. To do them yourself, take the {findings.names(links)}."
     cells[0].source = f"{title}\n\n{said}\n{rest}"
 
 
