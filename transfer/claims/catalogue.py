@@ -372,7 +372,6 @@ CLAIMS: tuple[Claim, ...] = (
                 "mean r of code share with accuracy in Commonsense < 0",
                 at_scale(code_on_commonsense),
                 below=0,
-                measurable=("Commonsense",),
                 published=tuple(
                     ("code_share_vs_accuracy", name, "pretrain") for name in ("hellaswag", "piqa")
                 ),

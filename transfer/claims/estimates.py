@@ -6,7 +6,6 @@ All rest on the same draws of mixtures, so a difference of two quantities is res
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,6 @@ from scipy.stats import t as t_distribution
 
 from transfer.errors import BadInput
 from transfer.protocols import (
-    ConstantVector,
     alignment,
     alignment_contrast,
     alignment_persistence,
@@ -136,14 +134,11 @@ class Estimates:
         key = (protocol, args, tuple(kwargs.items()))
         if key not in self._known:
             try:
-                with warnings.catch_warnings():
-                    # The page that shows the protocol itself warns; a scorecard would repeat it.
-                    warnings.simplefilter("ignore", ConstantVector)
-                    value = protocol(self.grid, *args, **kwargs)
-                    drawn = []
-                    if self._draw["resamples"]:
-                        drawn.append(jackknifed(protocol, self.grid, *args, **kwargs))
-                        drawn.append(resampled(protocol, self.grid, *args, **self._draw, **kwargs))
+                value = protocol(self.grid, *args, **kwargs)
+                drawn = []
+                if self._draw["resamples"]:
+                    drawn.append(jackknifed(protocol, self.grid, *args, **kwargs))
+                    drawn.append(resampled(protocol, self.grid, *args, **self._draw, **kwargs))
             except BadInput as error:
                 raise NotTestable(str(error)) from error
             value = value.drop_vars(["n", "p"], errors="ignore").expand_dims("resample")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from transfer.claims.estimates import Estimates, NotTestable
 from transfer.claims.remarks import BOTH, with_all_seeds
 from transfer.errors import BadInput
 from transfer.findings import names
+from transfer.protocols import ConstantVector
 from transfer.suite import repository
 
 VERDICTS = ("agrees", "disagrees", "undecided", "not testable yet")
@@ -73,7 +76,7 @@ def scorecard(
         {
             "claim": claim.name,
             "statement": claim.statement,
-            **_judge(row, estimates, scale, figures, marks),
+            **_quietly(row, estimates, scale, figures, marks),
         }
         for claim in CLAIMS
         for row in claim.rows
@@ -109,6 +112,13 @@ def _scales(row: Row, estimates: Estimates) -> Iterator[str]:
         yield scales[-1]
     else:
         yield from scales
+
+
+def _quietly(*args: Any) -> dict:
+    with warnings.catch_warnings():
+        # The page that shows the protocol itself warns; a scorecard would repeat it.
+        warnings.simplefilter("ignore", ConstantVector)
+        return _judge(*args)
 
 
 def _judge(
