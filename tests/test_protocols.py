@@ -1,5 +1,7 @@
 """Every protocol against scipy, loop by loop, on grids with missing cells and ties."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,8 +48,6 @@ def cells(grid, metric="accuracy"):
 
 def quiet(protocol, *args, **kwargs):
     """Call a protocol on a grid whose ties may make a vector constant."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantVector)
         return protocol(*args, **kwargs)
@@ -153,6 +153,37 @@ def test_p10_code_share(grid):
     for s, t, b in np.ndindex(r.shape):
         expected = corr(grid["code_share"], x[s, t, :, b])
         assert r[s, t, b].item() == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_p10_main_effects_are_means_of_levels_less_the_mean_of_all(grid):
+    effects = protocols.main_effects(grid)
+    x, category = cells(grid), grid["category"].to_numpy()
+    webs, shares = grid["web"].to_numpy(), grid["code_share"].to_numpy()
+    assert effects.dims == ("scale", "stage", "level", "category")
+    assert len(set(effects["factor"].to_numpy())) == 2
+    for level, factor in zip(effects["level"].values, effects["factor"].values, strict=True):
+        if factor == "web source":
+            member = webs == level
+        else:
+            member = np.isclose(shares, float(level.removesuffix("% code")) / 100)
+        assert member.any()
+        for name in effects["category"].to_numpy():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                means = np.nanmean(x[..., category == name], axis=-1)
+                expected = np.nanmean(means[..., member], -1) - np.nanmean(means, -1)
+            found = effects.sel(level=level, category=name)
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+            there = np.isfinite(means[..., member]).sum(-1)
+            np.testing.assert_array_equal(found["n"], there)
+
+
+def test_p10_main_effects_can_be_resampled():
+    grid = make_grid(0)
+    found = transfer.uncertainty.bootstrap(protocols.main_effects, grid, resamples=50)
+    value = protocols.main_effects(grid)
+    np.testing.assert_allclose(found["value"], value)
+    assert bool((found["low"] <= found["high"]).any())
 
 
 def test_p10_web_contrast_is_the_mean_difference():

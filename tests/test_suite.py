@@ -1,12 +1,15 @@
 """The suite file: every mistake is refused with the file, the key and the mend."""
 
 import copy
+from collections import Counter
 
 import pytest
 import yaml
 
 from transfer.errors import BadInput
+from transfer.grid import prepare
 from transfer.suite import Run, load_suite, suite_hash, suite_path
+from transfer.tables import parameters
 
 
 @pytest.fixture
@@ -181,6 +184,42 @@ def test_wrong_value_names_the_key(content, refused):
 def test_heads_must_divide_the_width(content, refused):
     content["scales"][0]["heads"] = 3
     assert "hidden_size 16 is not a multiple of heads 3" in refused(content)
+
+
+def test_heads_of_a_given_width_need_not_divide(content, tmp_path):
+    content["scales"][0] |= {"heads": 3, "head_size": 8, "sft_epochs": 7}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(content))
+    suite = load_suite(path)
+    assert suite.scale("S").head_width == 8
+    assert suite.finetuning(suite.scale("S")).epochs == 7
+    assert suite.sft.epochs != 7
+
+
+def test_an_archive_is_pinned_and_a_data_set_of_a_hub_need_not_be(content, refused, tmp_path):
+    del content["sources"][0]["sha256"]
+    assert "source 'stories' has no file or no sha256" in refused(content)
+    content["sources"][0] |= {"registry": "hub", "package": "owner/stories", "version": "main"}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert load_suite(path).source("stories").registry == "hub"
+
+
+def test_the_papers_design_is_the_one_that_the_paper_reports():
+    suite = load_suite("paper")
+    assert {m.name: m.code_share for m in suite.mixtures} == {
+        m.name: m.code_share for m in load_suite("mini").mixtures
+    }
+    assert Counter(b.category for b in suite.benchmarks) == {
+        "Commonsense": 7,
+        "Science": 4,
+        "NLI": 4,
+        "Semantic": 5,
+    }
+    counts = [parameters(scale, suite.tokenizer.vocabulary)["total"] for scale in suite.scales]
+    assert counts == pytest.approx([240e6, 1e9], rel=0.02)
+    with pytest.raises(BadInput, match=r"tiiuae/falcon-refinedweb.* lie on a hub"):
+        prepare("paper")
 
 
 def test_missing_file_lists_what_is_there(tmp_path):

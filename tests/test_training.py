@@ -12,6 +12,7 @@ from transfer import trainers, training
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.suite import Run
+from transfer.tables import parameters
 from transfer.workspace import Workspace
 
 PRETRAIN = Run.parse("V1P0-S-s0-pretrain")
@@ -49,6 +50,18 @@ def sft(space, suite=None, **options):
 
 def weights(folder):
     return sha256(folder / "model.safetensors")
+
+
+def test_wide_heads_and_a_head_of_its_own_are_trained_and_counted(space):
+    scale = small_suite().scales[0]
+    wide = scale.model_copy(update={"head_size": 24, "tied_embeddings": False, "sft_epochs": 1})
+    suite = small_suite(scales=[wide.model_dump()])
+    pretrain(space, suite)
+    model = AutoModelForCausalLM.from_pretrained(sft(space, suite))
+    assert model.model.layers[0].self_attn.q_proj.weight.shape == (48, 32)
+    assert not torch.equal(model.lm_head.weight, model.model.embed_tokens.weight)
+    found = sum(weight.numel() for weight in model.parameters())
+    assert found == parameters(wide, len(tokenizer()))["total"]
 
 
 def test_both_stages_learn_and_leave_a_whole_checkpoint(space):

@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
+EXERCISES = sorted((ROOT / "notebooks" / "exercises").glob("*.md"))
 PAGES = sorted((ROOT / "book").rglob("*.md"))
-TEXTS = [*NOTEBOOKS, *PAGES, *ROOT.glob("*.md"), *(ROOT / "data").glob("*/README.md")]
+TEXTS = [*NOTEBOOKS, *EXERCISES, *PAGES, *ROOT.glob("*.md"), *(ROOT / "data").glob("*/README.md")]
 
 MEASURED = re.compile(r"(?<![\w.])[−-]?\d+\.\d+(?![\w.])|\d+(?:\.\d+)? ?%")
 """A decimal number or a percentage: what a measurement looks like in prose."""

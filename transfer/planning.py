@@ -23,14 +23,15 @@ _WEIGHT_BYTES = 2
 def training_flops(scale: Scale, vocabulary: int, tokens: float, length: int) -> float:
     r"""Return the floating-point operations of training on some tokens.
 
-    .. math:: 6 N T + 6 L d \ell T
+    .. math:: 6 N T + 6 L h \ell T
 
-    with N the weights that multiply (the embedding counts once, as the head), L layers of width d,
-    and sequences of :math:`\ell` tokens, of which causal attention sees half on average (Kaplan et
-    al. 2020, section 2.1, with the attention of all positions instead of a window).
+    with N the weights that multiply (the head, and not the embedding), L layers whose heads are h
+    wide together, and sequences of :math:`\ell` tokens, of which causal attention sees half on
+    average (Kaplan et al. 2020, section 2.1, with the attention of all positions instead of a
+    window).
     """
-    weights = parameters(scale, vocabulary)["total"]
-    return 6 * tokens * (weights + scale.layers * scale.hidden_size * length)
+    weights = parameters(scale, vocabulary)["non_embedding"] + vocabulary * scale.hidden_size
+    return 6 * tokens * (weights + scale.layers * scale.heads * scale.head_width * length)
 
 
 def plan(suite: Suite, runs: Sequence[Run], tflops: float | None = None) -> pd.DataFrame:
@@ -160,5 +161,5 @@ def _tokens(suite: Suite, scale: Scale, stage: str) -> tuple[float, int]:
     """Return the tokens of a run, padding included at most, and the length of its sequences."""
     if stage == "pretrain":
         return scale.tokens, suite.pretrain.sequence_length
-    recipe = suite.sft
+    recipe = suite.finetuning(scale)
     return recipe.examples * recipe.epochs * recipe.max_length, recipe.max_length

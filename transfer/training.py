@@ -44,7 +44,7 @@ from transfer.trainers import (
 from transfer.workspace import Workspace
 
 POSITIONS = 512
-"""Longest sequence that a model of a suite can read, in tokens."""
+"""Sequence that a model of a suite can read at least, in tokens."""
 
 
 def pretrain(
@@ -79,7 +79,10 @@ def pretrain(
         "shard_sha256": sha256(shard),
         "tokenizer_sha256": sha256(workspace.tokenizer / "tokenizer.json"),
     }
-    plan = {"scale": scale.model_dump(exclude={"seeds"}), "recipe": recipe.model_dump()}
+    plan = {
+        "scale": scale.model_dump(exclude={"seeds"}, exclude_defaults=True),
+        "recipe": recipe.model_dump(),
+    }
     job = Job(suite, run, workspace, {**plan, **inputs})
     if job.finished():
         return job.folder
@@ -147,7 +150,8 @@ def sft(
     from datasets import Dataset as Table
     from trl import SFTConfig
 
-    scale, recipe = suite.scale(run.scale), suite.sft
+    scale = suite.scale(run.scale)
+    recipe = suite.finetuning(scale)
     parent = workspace.checkpoint(run.parent)
     if not (parent / "run.json").exists():
         raise BadInput(f"{parent}: no pretrained run; train {run.parent.name} first")
@@ -249,9 +253,10 @@ def _llama(suite: Suite, run: Run, tokenizer: Any) -> LlamaConfig:
         num_hidden_layers=scale.layers,
         num_attention_heads=scale.heads,
         num_key_value_heads=scale.heads,
+        head_dim=scale.head_width,
         intermediate_size=scale.intermediate_size,
-        max_position_embeddings=POSITIONS,
-        tie_word_embeddings=True,
+        max_position_embeddings=max(POSITIONS, suite.pretrain.sequence_length),
+        tie_word_embeddings=scale.tied_embeddings,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -6,16 +6,28 @@
     return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
   }
 
-  function configured(wanted, width) {
+  function configured(wanted, width, parts) {
     var config = JSON.parse(JSON.stringify(window.transferChartThemes[wanted]));
     // On a narrow page labels leave room for the marks, and legends take more rows: Vega-Lite
     // would cut them where they are wider than the chart.
     if (width < 480) {
       config.axis.labelLimit = 130;
-      config.legend.columns = 2;
+      config.legend.columns = parts ? 1 : 2;
       config.legend.layout = { bottom: { direction: "vertical", anchor: "start" } };
     }
     return config;
+  }
+
+  // Parts that stand on top of each other cannot ask for the width of the page: they are told it.
+  function widen(spec, width) {
+    spec.vconcat.forEach(function (part) {
+      part.width = Math.max(120, width);
+    });
+  }
+
+  function room(live) {
+    var style = window.getComputedStyle(live);
+    return live.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   }
 
   function draw(chart) {
@@ -28,17 +40,28 @@
     // The container must have a width before the chart asks for it.
     live.hidden = false;
     still.hidden = true;
+    var options = {
+      renderer: "svg",
+      config: configured(wanted, live.clientWidth, Boolean(spec.vconcat)),
+      actions: { export: true, source: false, compiled: false, editor: false },
+      tooltip: { theme: wanted },
+    };
+    if (spec.vconcat) widen(spec, live.clientWidth - 200);
     window
-      .vegaEmbed(live, spec, {
-        renderer: "svg",
-        config: configured(wanted, live.clientWidth),
-        actions: { export: true, source: false, compiled: false, editor: false },
-        tooltip: { theme: wanted },
+      .vegaEmbed(live, spec, options)
+      .then(function (result) {
+        if (!spec.vconcat) return result;
+        // Only now is it known how much of the width labels take.
+        var taken = Number(live.querySelector("svg.marks").getAttribute("width"));
+        widen(spec, spec.vconcat[0].width + Math.floor(room(live) - taken));
+        result.finalize();
+        return window.vegaEmbed(live, spec, options);
       })
       .then(function (result) {
         if (chart.dataset.drawing !== wanted) return result.finalize();
         if (chart.view) chart.view.finalize();
         chart.view = result;
+        result.drawnIn = live.clientWidth;
         var picture = live.querySelector("svg.marks");
         if (picture) {
           picture.setAttribute("role", "img");
@@ -67,11 +90,26 @@
     document.querySelectorAll(".chart").forEach(draw);
   }
 
+  function redrawParts() {
+    document.querySelectorAll(".chart").forEach(function (chart) {
+      var live = chart.querySelector(".chart-live");
+      if (!chart.view || !chart.view.spec.vconcat) return;
+      if (Math.abs(chart.view.drawnIn - live.clientWidth) < 2) return;
+      delete chart.dataset.drawn;
+      draw(chart);
+    });
+  }
+
   function start() {
     drawAll();
     new MutationObserver(drawAll).observe(document.documentElement, {
       attributes: true,
       attributeFilter: ["data-theme"],
+    });
+    var waiting;
+    window.addEventListener("resize", function () {
+      window.clearTimeout(waiting);
+      waiting = window.setTimeout(redrawParts, 150);
     });
     // A chart in a closed part of the page has no width until that part is opened.
     document.querySelectorAll("details").forEach(function (part) {

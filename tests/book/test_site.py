@@ -1,5 +1,7 @@
 """Opens every page of the built book as a reader would, and looks for what a reader would miss."""
 
+import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -219,3 +221,42 @@ def test_each_executed_page_can_be_downloaded(site):
         notebook = f"_sources/notebooks/{built.stem}.ipynb"
         assert (site / notebook).is_file()
         assert notebook in built.read_text(encoding="utf-8")
+
+
+def test_exercises_are_linked_and_so_is_what_a_student_needs(site):
+    pages = sorted((site / "notebooks").glob("*-exercises.html"))
+    if not pages:
+        pytest.skip("a book of one's own table has no exercises")
+    for page in pages:
+        chapter = page.with_name(page.name.replace("-exercises", ""))
+        assert f'href="{page.name}"' in chapter.read_text(encoding="utf-8")
+        links = re.findall(r'download="" href="([^"]+)"', page.read_text(encoding="utf-8"))
+        files = {Path(link).name: (page.parent / link).resolve() for link in links}
+        assert all(file.is_file() for file in files.values())
+        student = files.pop(f"{chapter.stem}.ipynb")
+        notebook = json.loads(student.read_text(encoding="utf-8"))
+        code = "".join("".join(cell["source"]) for cell in notebook["cells"])
+        assert {name for name in ("scores.csv", "answers.csv") if f'"{name}"' in code} == set(files)
+        assert "assert " not in code
+
+
+def test_a_choice_in_a_linked_figure_shows_other_mixtures(site, served, page):
+    Visit(page, f"{served}/notebooks/04-rq2-benchmarks.html", WIDE, "light")
+    figure = page.locator("#fig-reliability")
+    points = figure.locator(".mark-text text")
+    first = points.all_inner_texts()
+    chosen = figure.locator(".vega-bind select").first
+    options = chosen.locator("option").all_inner_texts()
+    other = next(name for name in options if name and name != chosen.input_value())
+    chosen.select_option(label=other)
+    page.wait_for_timeout(300)
+    assert any(text.startswith(other) for text in points.all_inner_texts())
+    assert points.all_inner_texts() != first
+
+
+def test_linked_figures_fit_a_narrow_page(site, served, page):
+    Visit(page, f"{served}/notebooks/04-rq2-benchmarks.html", NARROW, "light")
+    picture = page.locator("#fig-reliability svg.marks")
+    assert picture.evaluate(
+        "e => Number(e.getAttribute('width')) <= e.parentElement.clientWidth + 1"
+    )

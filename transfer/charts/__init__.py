@@ -8,11 +8,13 @@ the top of a notebook, so that the figures are shown as the book needs them.
 from transfer.charts.conditions import context_use, learning_curves
 from transfer.charts.doubt import coverage_chart, power_curves, specification_chart
 from transfer.charts.estimates import unmeasured
+from transfer.charts.linked import linked_mixtures
 from transfer.charts.making import corpus_sources, loss_curves, mixture_shares
 from transfer.charts.performance import accuracy_against_chance, reliability_diagram
 from transfer.charts.persistence import (
     alignment_chart,
     factor_effects_chart,
+    main_effects_chart,
     rank_shift,
     reliability_ranking,
     transfer_by_category,
@@ -31,7 +33,9 @@ __all__ = [
     "enable",
     "factor_effects_chart",
     "learning_curves",
+    "linked_mixtures",
     "loss_curves",
+    "main_effects_chart",
     "mixture_shares",
     "power_curves",
     "rank_shift",

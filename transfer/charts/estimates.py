@@ -188,8 +188,13 @@ def layered(
     )
 
 
-def describe_estimates(table: pd.DataFrame, label: str, quantity: str, form: str = ".2f") -> str:
-    """Return in words what a figure of estimates shows: range, extremes, and signs of intervals."""
+def describe_estimates(
+    table: pd.DataFrame, label: str, quantity: str, form: str = ".2f", against: float = 0.0
+) -> str:
+    """Return in words what a figure of estimates shows.
+
+    That is its range, its extremes, and on which side of a value (`against`) the intervals lie.
+    """
     there = table.loc[table["value"].notna()]
     if there.empty:
         return f"{quantity}: nothing could be measured."
@@ -199,10 +204,11 @@ def describe_estimates(table: pd.DataFrame, label: str, quantity: str, form: str
     words += f": lowest {signed(low['value'], form)} ({low[label]}), "
     words += f"highest {signed(high['value'], form)} ({high[label]})."
     if {"low", "high"} <= set(there) and there["low"].notna().any():
-        above = int((there["low"] > 0).sum())
-        below = int((there["high"] < 0).sum())
+        above = int((there["low"] > against).sum())
+        below = int((there["high"] < against).sum())
         both = int(there["low"].notna().sum()) - above - below
-        words += f" Intervals above zero: {above}; below: {below}; holding zero: {both}."
+        rule = "zero" if against == 0 else f"{against:g}"
+        words += f" Intervals above {rule}: {above}; below: {below}; holding {rule}: {both}."
     if absent := len(table) - len(there):
         words += f" Not measured: {absent}."
     return words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -84,7 +86,7 @@ def reliability_ranking(
     quantity : str
         Title of the axis; say what the interval is over.
     rules : tuple of float
-        Thresholds to mark.
+        Thresholds to mark; the description counts the intervals on each side of the first.
     domain : (float, float), optional
         Ends of the axis; None lets the data set them.
     """
@@ -100,7 +102,9 @@ def reliability_ranking(
         label,
         ordered([*order, *table[label]], ()),
         quantity,
-        describe_estimates(_labelled(table, label, "scale"), "label", quantity),
+        describe_estimates(
+            _labelled(table, label, "scale"), "label", quantity, against=rules[0] if rules else 0
+        ),
         colour=BY_CATEGORY,
         shape=lanes[0] if lanes else None,
         lanes=lanes,
@@ -162,10 +166,39 @@ def factor_effects_chart(
         "category",
         ordered(table["category"], CATEGORY),
         quantity,
-        describe_estimates(_labelled(table, "category", "contrast", "stage"), "label", quantity),
+        describe_estimates(
+            _labelled(table, "category", "contrast", "stage"), "label", quantity, ".3f"
+        ),
         colour=lanes[0],
         shape=lanes[-1] if len(lanes) > 1 else Encoding("web", WEB_SHAPE, "web source"),
         lanes=lanes,
+    )
+
+
+def main_effects_chart(
+    table: pd.DataFrame, quantity: str = "difference from all mixtures"
+) -> alt.LayerChart | alt.Chart:
+    """Return how far each level of a factor lies from all mixtures, per category (P10).
+
+    Parameters
+    ----------
+    table : DataFrame
+        `level, category, value`, and where there are: `low`, `high`. One scale and one stage.
+    quantity : str
+        Title of the axis; say what the interval is over.
+    """
+    need(table, "level", "category", "value")
+    for column in ("scale", "stage"):
+        if column in table:
+            only(table, column)
+    return estimates(
+        table,
+        "level",
+        ordered(table["level"], ()),
+        quantity,
+        describe_estimates(_labelled(table, "level", "category"), "label", quantity, ".3f"),
+        colour=BY_CATEGORY,
+        lanes=[BY_CATEGORY],
     )
 
 
@@ -190,7 +223,6 @@ def rank_shift(
     extra = ["web"] if "web" in table else []
     wide = table.pivot_table("value", ["mixture", *extra], "stage")
     wide = wide.reindex(columns=["pretrain", "sft"]).dropna().reset_index()
-    form = ".0%" if percent else "~g"
     first = wide.sort_values("pretrain", ascending=False)["mixture"].tolist()
     after = wide.sort_values("sft", ascending=False)["mixture"].tolist()
     description = f"{quantity} of {len(wide)} mixtures before and after fine-tuning."
@@ -198,23 +230,42 @@ def rank_shift(
         place = after.index(first[0]) + 1
         description += f" The best before, {first[0]}, is number {place} after; the best after is "
         description += f"{after[0]}. Order after: {', '.join(after)}."
-    base = alt.Chart(wide).encode(
-        x=alt.X(
-            "pretrain:Q",
-            title=f"{quantity} before fine-tuning",
-            scale=alt.Scale(zero=False, padding=20),
-            axis=alt.Axis(format=form, tickCount=5),
-        ),
-        y=alt.Y(
-            "sft:Q",
-            title=f"{quantity} after fine-tuning",
-            scale=alt.Scale(zero=False, padding=20),
-            axis=alt.Axis(format=form, tickCount=5),
-        ),
-        tooltip=["mixture:N", *(alt.Tooltip(f"{s}:Q", format=".3f") for s in ("pretrain", "sft"))],
+    return layered(paired_points(wide, quantity, percent), 320, description)
+
+
+def paired_points(
+    wide: pd.DataFrame, quantity: str, percent: bool = True, chosen: alt.Parameter | None = None
+) -> list[alt.Chart]:
+    """Return the layers of a figure of mixtures before and after: points, and their names.
+
+    Parameters
+    ----------
+    wide : DataFrame
+        `mixture, pretrain, sft`, and where there is: `web`.
+    quantity, percent
+        As in `rank_shift`.
+    chosen : Parameter, optional
+        A selection that says which rows are shown.
+    """
+    form = ".0%" if percent else "~g"
+    axes: dict[str, dict[str, Any]] = {
+        stage: {
+            "title": f"{quantity} {when} fine-tuning",
+            "scale": alt.Scale(zero=False, padding=20),
+            "axis": alt.Axis(format=form, tickCount=5),
+        }
+        for stage, when in (("pretrain", "before"), ("sft", "after"))
+    }
+    base = alt.Chart(wide)
+    if chosen is not None:
+        base = base.transform_filter(chosen)
+    base = base.encode(
+        x=alt.X("pretrain:Q", **axes["pretrain"]),
+        y=alt.Y("sft:Q", **axes["sft"]),
+        tooltip=["mixture:N", *(alt.Tooltip(f"{s}:Q", format=".3f") for s in axes)],
     )
     points = base.mark_point(filled=True, opacity=1, size=120)
-    if extra:
+    if "web" in wide:
         names = ordered(wide["web"], WEB)
         legend = alt.Legend(title="web source")
         points = points.encode(
@@ -229,8 +280,7 @@ def rank_shift(
                 legend=legend,
             ),
         )
-    words = base.mark_text(align="left", dx=9, dy=-7).encode(text="mixture:N")
-    return layered([points, words], 320, description)
+    return [points, base.mark_text(align="left", dx=9, dy=-7).encode(text="mixture:N")]
 
 
 def _labelled(table: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from transfer.protocols.factors import (
     alignment_contrast,
     code_share_correlation,
     factor_effects,
+    main_effects,
     web_contrast,
 )
 from transfer.protocols.stages import by_category, coherence, cross_stage
@@ -34,6 +35,7 @@ __all__ = [
     "cross_stage",
     "decision",
     "factor_effects",
+    "main_effects",
     "stage_pairs",
     "structure_persistence",
     "tidy",

@@ -72,6 +72,58 @@ def web_contrast(
     return _mean_contrast(benchmarks, names).rename(f"web_contrast_{metric}")
 
 
+def main_effects(
+    grid: xr.Dataset, metric: str = "accuracy", keep_seeds: bool = False
+) -> xr.DataArray:
+    r"""Return how far the mixtures with one web source, or one composition, lie from all (P10).
+
+    .. math:: \frac1{|M_\ell|} \sum_{m \in M_\ell} \bar x_m - \frac1{|M|} \sum_{m \in M} \bar x_m
+
+    with M the mixtures, :math:`M_\ell` those at one level of a factor, and x̄ the mean over the
+    benchmarks of a category.
+
+    Returns
+    -------
+    DataArray
+        In the measure's unit, over `scale, stage, level, category`, with the coordinate `factor`
+        of each level and `n`, its mixtures. A composition is named by its share of code.
+    """
+    values = without(measure_of(grid, metric, keep_seeds), "chance", "normalization")
+    names, category = categories_of(values), values["category"].to_numpy()
+    for coordinate in ("web", "code_share"):
+        _require(values, coordinate)
+    web, share = values["web"], values["code_share"].astype(float)
+    marked = [str(name) for name in values.coords if "mixture" in values[name].dims]
+    web, share = (without(c, *map(str, c.coords)) for c in (web, share))
+    bare = without(values, *marked)
+    means = xr.concat(
+        [
+            mean_of_there(bare.isel(benchmark=np.flatnonzero(category == name)), "benchmark")
+            for name in names
+        ],
+        "category",
+    ).assign_coords(category=np.array(names, dtype=object))
+    sources = sorted({str(name) for name in np.unique(web.to_numpy())})
+    compositions = np.unique(share.to_numpy())
+    members = [web == name for name in sources]
+    members += [np.abs(share - level) < 1e-9 for level in compositions]
+    whole = mean_of_there(means, "mixture")
+    parts = [means.where(member) for member in members]
+    effects = xr.concat([mean_of_there(part, "mixture") - whole for part in parts], "level")
+    n = xr.concat([part.notnull().sum("mixture") for part in parts], "level")
+    effects = effects.assign_coords(
+        level=np.array([*sources, *(f"{one:.0%} code" for one in compositions)], dtype=object),
+        factor=(
+            "level",
+            np.array(["web source"] * len(sources) + ["composition"] * len(compositions), object),
+        ),
+    )
+    leading = [dim for dim in effects.dims if dim not in ("level", "category")]
+    effects = effects.transpose(*leading, "level", "category")
+    n = n.transpose(*effects.dims)
+    return effects.assign_coords(n=(effects.dims, n.to_numpy())).rename(f"main_effect_{metric}")
+
+
 def alignment_contrast(
     grid: xr.Dataset,
     method: str = "pearson",

@@ -57,6 +57,7 @@ def report(
         if importlib.util.find_spec(module) is None:
             raise BadInput(f"{module} is not installed; run pip install 'transfer[book]'")
     from transfer.report.build import build
+    from transfer.report.course import exercises
     from transfer.report.execute import execute
     from transfer.report.scales import with_sub_pages
 
@@ -76,6 +77,8 @@ def report(
         instead = {path.name: path for path in (repository() / "notebooks" / "own").glob("*.md")}
         notebooks = [instead.get(path.name, path) for path in notebooks]
     pages = with_sub_pages(notebooks, given)
+    if measures is None:
+        pages += exercises(out / "exercises")
     with steps.step("notebooks"):
         executed = execute(pages, given, out / "notebooks", jobs=jobs, steps=steps)
     with steps.step("site"):

@@ -23,10 +23,18 @@ import yaml
 
 from transfer.charts import palette, renderer
 from transfer.files import replacing, sha256
+from transfer.report.course import (
+    FILES,
+    link_to_exercises,
+    make_exercises_page,
+    tables_of,
+    write_downloads,
+)
 from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
-from transfer.report.reuse import commands_box
+from transfer.report.reference import write_reference
+from transfer.report.reuse import citation_box, commands_box
 from transfer.report.scales import link_down, make_sub_page
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
@@ -73,7 +81,8 @@ def build(
     index = gathered / "_build" / "html" / "index.html"
     record = out / "book.key.json"
     below = [(page.parent, page.name, page.title) for page in sub_pages]
-    key = _key(book, notebooks) + json.dumps([announcement, below])
+    tables = [sha256(path) for path in tables_of(sub_pages)]
+    key = _key(book, notebooks) + json.dumps([announcement, below, tables])
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -85,6 +94,8 @@ def build(
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
         _add_page(notebook, gathered / place, sub_pages)
+    write_reference(gathered / "reference")
+    write_downloads([page for page in sub_pages if page.folder], gathered / "notebooks" / FILES)
     if sub_pages:
         _add_sections(gathered / "_toc.yml", sub_pages)
     if announcement:
@@ -99,16 +110,21 @@ def build(
 
 
 def _add_page(executed: Path, place: Path, sub_pages: Sequence[Page]) -> None:
-    """Write an executed notebook as a page of the book, with its commands at the end."""
+    """Write an executed notebook as a page of the book; its commands and citation end it."""
     notebook = nbformat.read(executed, as_version=4)
     page = next((one for one in sub_pages if one.name == executed.stem), None)
     name, own = (page.parent, page.parameters) if page else (executed.stem, {})
     if box := commands_box(notebook, name, own):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
+    if not (page and page.folder) and (box := citation_box(notebook, executed.stem)):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="citation"))
     if page:
-        make_sub_page(notebook, page)
-    if below := [one for one in sub_pages if one.parent == executed.stem]:
-        link_down(notebook, below)
+        (make_exercises_page if page.folder else make_sub_page)(notebook, page)
+    below = [one for one in sub_pages if one.parent == executed.stem]
+    if scales := [one for one in below if not one.folder]:
+        link_down(notebook, scales)
+    for exercises in [one for one in below if one.folder]:
+        link_to_exercises(notebook, exercises)
     nbformat.write(notebook, place)
 
 
@@ -177,9 +193,10 @@ def run_jupyter_book(sources: Path, log: Path, steps: Steps, builder: str = "htm
 
 def _key(book: Path, notebooks: Sequence[Path]) -> str:
     """Return the hash of everything that the site is made from."""
-    code = Path(__file__).parent
+    package = Path(__file__).parent.parent
     files = [path for path in book.rglob("*") if path.is_file() and "_build" not in path.parts]
-    files += [*notebooks, *code.glob("*.py"), *(code.parent / "charts").glob("*.py")]
+    # The reference is written from the docstrings of the whole package.
+    files += [*notebooks, *package.rglob("*.py")]
     total = hashlib.sha256()
     for path in sorted(files):
         total.update(f"{path.name} {sha256(path)}\n".encode())

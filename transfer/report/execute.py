@@ -49,6 +49,8 @@ class Page:
         Name of the page that this one stands below; empty for a page of its own.
     title : str
         What sets it apart from its parent.
+    folder : Path, optional
+        Where it is executed, and what tables it may read there; the repository if not given.
     """
 
     source: Path
@@ -56,6 +58,7 @@ class Page:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     parent: str = ""
     title: str = ""
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class _Job:
     source: Path
     executed: Path
     parameters: dict[str, Any]
+    folder: Path
     key: str
 
 
@@ -110,7 +114,8 @@ def execute(
     todo = []
     for page, target in zip(pages, executed, strict=True):
         values = {**chosen[page.source], **page.parameters}
-        job = _Job(page.source, target, values, _key(page.source, values, surroundings))
+        key = _key(page, values, surroundings)
+        job = _Job(page.source, target, values, page.folder or repository(), key)
         if target.exists() and _record(target) == job.key:
             steps.note(f"{page.name}: unchanged")
         else:
@@ -181,7 +186,7 @@ def _run(job: _Job) -> float:
             job.executed,
             parameters=job.parameters,
             kernel_name="python3",
-            cwd=repository(),
+            cwd=job.folder,
             progress_bar=False,
             log_output=False,
             # It warns that it talks to us over the loopback interface.
@@ -214,7 +219,7 @@ def _clean(path: Path) -> None:
         nbformat.write(notebook, beside)
 
 
-def _key(path: Path, parameters: Mapping[str, Any], surroundings: str) -> str:
+def _key(page: Page, parameters: Mapping[str, Any], surroundings: str) -> str:
     """Return the hash of everything that a notebook's outputs depend on.
 
     The notebook's own time counts too: touching it asks for it to be executed again.
@@ -224,7 +229,8 @@ def _key(path: Path, parameters: Mapping[str, Any], surroundings: str) -> str:
         for value in parameters.values()
         if isinstance(value, str) and Path(value).is_file()
     }
-    own = [sha256(path), path.stat().st_mtime_ns]
+    tables = sorted(page.folder.glob("*.csv")) if page.folder else []
+    own = [sha256(page.source), page.source.stat().st_mtime_ns, *map(sha256, tables)]
     content = json.dumps([own, dict(parameters), files, surroundings], sort_keys=True)
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
 

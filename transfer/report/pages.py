@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 CHART_SCRIPTS = ("vega.js", "chart-themes.js", "charts.js")
+TABLE_SCRIPTS = ("tables.js",)
 LAST = 900
 """Priority of our page hook: after the theme and the other extensions."""
 
@@ -68,13 +69,15 @@ def chart_html(spec: dict[str, Any]) -> str:
 def choose_scripts(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Give a page each script once, the chart scripts only if it has a chart, and no Thebe.
+    """Give a page each script once, those of charts and tables only if it has one, and no Thebe.
 
     Sphinx 7.4 lists scripts that were added late twice. Thebe, which would run cells on a
     server, is added by Jupyter Book even when it is off, with the address of an outside host.
     """
-    if 'class="chart"' in context.get("body", ""):
-        for number, name in enumerate(CHART_SCRIPTS):
+    for kind, names in (("chart", CHART_SCRIPTS), ("sortable", TABLE_SCRIPTS)):
+        if f'class="{kind}"' not in context.get("body", ""):
+            continue
+        for number, name in enumerate(names):
             app.add_js_file(name, priority=LAST + number, loading_method="defer")
     seen = set()
     kept = []

@@ -191,7 +191,11 @@ def score_run(
 
 
 def score_folder(
-    suite: Suite, run: Run, folder: Path, items: Mapping[str, Items], out: Path
+    suite: Suite,
+    run: Run,
+    folder: Path,
+    items: Mapping[str, Items] | RequestsOf,
+    out: Path,
 ) -> Path:
     """Return the items table of a checkpoint of a run, scoring it if it is not there yet.
 
@@ -202,10 +206,13 @@ def score_folder(
     folder
         The checkpoint; that of the run, or one that was kept on its way.
     items
-        The items of each benchmark by name.
+        The items of each benchmark by name, or what makes requests of them, where several
+        checkpoints share a tokenizer.
     out
         The table. One of other weights, items or prompts is written anew.
     """
+    requests = items if isinstance(items, RequestsOf) else RequestsOf(items)
+    items = requests.benchmarks
     chat = questions(suite, items) if run.stage == "sft" else []
     if out.exists():
         weights = sha256(folder / "model.safetensors")
@@ -219,7 +226,7 @@ def score_folder(
         _, metadata = read_items(out)
         if all(metadata.get(key) == value for key, value in now.items()):
             return out
-    _write(Checkpoint(folder), out, suite, RequestsOf(items), chat, _run_keys(run, folder))
+    _write(Checkpoint(folder), out, suite, requests, chat, _run_keys(run, folder))
     return out
 
 

@@ -143,7 +143,7 @@ def parameters(scale: Scale, vocabulary: int) -> dict[str, int]:
     """Return how many weights a model of a scale has.
 
     Counts a Llama architecture with as many key and value heads as heads, a gated feed-forward
-    layer and tied embeddings.
+    layer, and an embedding that is also the head where the scale ties them.
 
     Returns
     -------
@@ -151,9 +151,10 @@ def parameters(scale: Scale, vocabulary: int) -> dict[str, int]:
         `non_embedding`, `embedding` and `total`.
     """
     width, inner = scale.hidden_size, scale.intermediate_size
-    layer = 4 * width * width + 3 * width * inner + 2 * width
+    attention = 4 * width * scale.heads * scale.head_width
+    layer = attention + 3 * width * inner + 2 * width
     body = scale.layers * layer + width
-    embedding = vocabulary * width
+    embedding = vocabulary * width * (1 if scale.tied_embeddings else 2)
     return {"non_embedding": body, "embedding": embedding, "total": body + embedding}
 
 

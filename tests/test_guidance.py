@@ -1,0 +1,100 @@
+"""Guidance says what intervals allow: a side only where the whole interval lies on it."""
+
+import numpy as np
+import pandas as pd
+
+from transfer import guidance
+from transfer.tiers import with_tiers
+
+NAN = np.nan
+
+
+def intervals(**columns):
+    """Return four rows: above, below, undecided, not measured."""
+    rows = {"value": [0.4, -0.4, 0.1, NAN], "low": [0.2, -0.6, -0.3, NAN]}
+    return pd.DataFrame(columns | rows | {"high": [0.6, -0.2, 0.5, NAN]})
+
+
+def test_a_filter_has_three_sides():
+    table = intervals(scale="S", stage="sft", contrast="V2-V1", category=list("ABCD"))
+    said = guidance.filters(table, "accuracy", "points")
+    assert said.startswith("Differences in points")
+    assert "\n- At scale S, after fine-tuning, V2 has **higher** accuracy in A (0.40" in said
+    assert "**lower** accuracy in B (−0.40 [−0.60, −0.20])" in said
+    assert "neither surely higher nor surely lower accuracy in C (0.10" in said
+    assert said.endswith("than V1.")
+    assert "D (" not in said
+
+
+def test_a_filter_that_was_not_measured_is_not_judged():
+    table = intervals(scale="S", stage="sft", contrast="V2-V1", category=list("ABCD")).iloc[3:]
+    assert guidance.filters(table, "accuracy").endswith("V2 and V1 cannot be compared.")
+    assert guidance.metrics_compared(table) == "- At scale S the two cannot be compared."
+
+
+def test_code_counts_benchmarks_on_each_side():
+    table = intervals(scale="S", stage="pretrain", benchmark=list("abcd"))
+    said = guidance.code(table, "accuracy")
+    assert "before fine-tuning" in said
+    assert "on **1** of 3 benchmarks (a)" in said
+    assert "lower accuracy on **1** (b); on 1 the interval holds zero" in said
+
+
+def test_trust_names_each_benchmark_once_and_nothing_on_noise():
+    table = intervals(scale="S", benchmark=["a", "b", "c", "d"])
+    table.loc[4] = ["S", "e", 0.8, 0.5, 0.9]
+    table["mark"] = ["not measurable", None, None, None, None]
+    said = guidance.trust(with_tiers(table))
+    assert "**Trust**: e (0.80 [0.50, 0.90])." in said
+    assert "second look**: none." in said
+    assert "Ranks nothing here, for lack of items, seeds or skill: a." in said
+    assert "Do not choose by: b (−0.40 [−0.60, −0.20])." in said
+    assert "Undecided by these mixtures: c." in said
+    assert "Not measured: d." in said
+
+
+def test_trust_in_short_counts_all_benchmarks():
+    table = intervals(scale="S", benchmark=["a", "b", "c", "d"])
+    table.loc[4] = ["S", "e", 0.8, 0.5, 0.9]
+    said = guidance.trust_in_short(with_tiers(table))
+    assert said.startswith("At scale S trust e; look twice at a. On the other 3 ")
+    none = guidance.trust_in_short(with_tiers(table.iloc[1:4]))
+    assert none.startswith("At scale S trust none. On the other 3 ")
+
+
+def test_metrics_are_compared_category_by_category():
+    said = guidance.metrics_compared(intervals(scale="S", category=list("ABCD")))
+    assert "persists **more** in A" in said
+    assert "**less** in B" in said
+    assert "neither surely more nor surely less in C" in said
+
+
+def test_choices_are_undecided_where_the_interval_holds_zero():
+    table = intervals(scale=list("ABCD"))
+    lines = guidance.choices_compared(table).splitlines()
+    assert "orders more pairs" in lines[0]
+    assert "orders fewer pairs" in lines[1]
+    assert lines[2].endswith("undecided.")
+    assert "cannot be compared" in lines[3]
+
+
+def test_what_a_coin_could_give_is_validated_at_both_scales():
+    table = pd.DataFrame(
+        {
+            "benchmark": ["a", "b", "c", "d"],
+            "value": [0.9, 0.5, 0.2, NAN],
+            "low": [0.6, 0.4, 0.1, NAN],
+            "high": [1.0, 0.9, 0.4, NAN],
+        }
+    )
+    said = guidance.across_scales(table, "S", "M")
+    assert "on **1** of 3 benchmarks (a)" in said
+    assert "from a coin (b): **validate these at both scales**" in said
+    assert "turns round (c)" in said
+    assert "turns round" not in guidance.across_scales(table.iloc[:2], "S", "M")
+
+
+def test_names_that_are_markup_are_shown():
+    table = intervals(scale="<b>", benchmark=["<i>", "b", "c", "d"])
+    assert "<b>" not in guidance.code(table.assign(stage="<u>"), "accuracy")
+    assert "<i>" not in guidance.trust(with_tiers(table))

@@ -1,0 +1,208 @@
+"""Sentences on what to do: what web filters and code do, what to trust, and what to check twice.
+
+Like those of `transfer.findings`, they depend on the data alone, and an undecided result is called
+one. Each takes tidy tables with `value, low, high` and returns Markdown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from transfer.findings import names, number, plain
+from transfer.tiers import TIERS, WHEN
+
+COIN = 0.5
+"""Decision accuracy of a coin."""
+
+
+def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
+    """Return what each web filter changes against the raw web text, in which categories.
+
+    Parameters
+    ----------
+    contrasts : DataFrame
+        `scale, stage, contrast, category, value, low, high`, from `web_contrast` or
+        `alignment_contrast`.
+    what : str
+        What is changed, such as accuracy.
+    unit : str
+        Of the values, such as percentage points.
+    """
+    said = []
+    keys = ["scale", "stage", "contrast"]
+    for (scale, stage, contrast), rows in contrasts.groupby(keys, sort=False):
+        first, _, second = str(contrast).partition("-")
+        when = f"At scale {plain(scale)}, {WHEN.get(str(stage), plain(stage))} fine-tuning,"
+        if rows["low"].isna().all():
+            said.append(f"- {when} {plain(first)} and {plain(second)} cannot be compared.")
+            continue
+        sides = _sides(rows, ("higher", "lower"), what)
+        said.append(f"- {when} {plain(first)} has {sides} than {plain(second)}.")
+    head = f"Differences in {unit}, with 95 % intervals over mixtures:\n\n" if unit else ""
+    return head + "\n".join(said)
+
+
+def code(r: pd.DataFrame, metric: str) -> str:
+    """Return on how many benchmarks a measure goes with or against the share of code.
+
+    Parameters
+    ----------
+    r : DataFrame
+        `scale, stage, benchmark, value, low, high`, from `code_share_correlation`.
+    metric : str
+    """
+    said = []
+    for (scale, stage), rows in r.groupby(["scale", "stage"], sort=False):
+        up, down = _names(rows[rows["low"] > 0]), _names(rows[rows["high"] < 0])
+        measured = int(rows["low"].notna().sum())
+        said.append(
+            f"- At scale {plain(scale)}, {WHEN.get(str(stage), plain(stage))} fine-tuning, more "
+            f"code goes with higher {metric} on **{len(up)}** of {measured} benchmarks "
+            f"({names(up)}), with lower {metric} on **{len(down)}** ({names(down)}); on "
+            f"{measured - len(up) - len(down)} the interval holds zero."
+        )
+    return "\n".join(said)
+
+
+def trust(tiers: pd.DataFrame) -> str:
+    """Return which benchmarks to trust before fine-tuning, scale by scale.
+
+    Parameters
+    ----------
+    tiers : DataFrame
+        `scale, benchmark, value, low, high, tier`, from `transfer.tiers.with_tiers`.
+    """
+    words = {
+        "holds": "**Trust**",
+        "persists": "**Lean on, with a second look**",
+        "undecided": "Undecided by these mixtures",
+        "reverses": "Do not choose by",
+        "mostly noise": "Ranks nothing here, for lack of items, seeds or skill",
+        "not measured": "Not measured",
+    }
+    said = []
+    for scale, rows in tiers.groupby("scale", sort=False, observed=True):
+        lines = [f"At scale {plain(scale)}:\n"]
+        for name in TIERS:
+            part = rows[rows["tier"] == name].sort_values("value", ascending=False)
+            if part.empty and name not in ("holds", "persists"):
+                continue
+            shown = _names(part)
+            if name in ("holds", "persists", "reverses"):
+                shown = [
+                    f"{plain(row['benchmark'])} ({number(row['value'], row['low'], row['high'])})"
+                    for row in _records(part)
+                ]
+            lines.append(f"- {words[name]}: {names(shown)}.")
+        said.append("\n".join(lines))
+    return "\n\n".join(said)
+
+
+def trust_in_short(tiers: pd.DataFrame) -> str:
+    """Return which benchmarks to trust before fine-tuning, one sentence a scale; see `trust`."""
+    said = []
+    for scale, rows in tiers.groupby("scale", sort=False, observed=True):
+        rows = rows.sort_values("value", ascending=False)
+        holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
+        others = len(rows) - len(holds) - len(persists)
+        said.append(
+            f"At scale {plain(scale)} trust {names(holds)}"
+            + (f"; look twice at {names(persists)}" if persists else "")
+            + f". On the other {others} these mixtures cannot tell, or say not to."
+        )
+    return " ".join(said)
+
+
+def metrics_compared(gaps: pd.DataFrame) -> str:
+    """Return in which categories confidence persists more than accuracy, scale by scale.
+
+    Parameters
+    ----------
+    gaps : DataFrame
+        `scale, category, value, low, high`: mean r of confidence less that of accuracy.
+    """
+    said = []
+    for scale, rows in gaps.groupby("scale", sort=False):
+        if rows["low"].isna().all():
+            said.append(f"- At scale {plain(scale)} the two cannot be compared.")
+            continue
+        said.append(
+            f"- At scale {plain(scale)} confidence persists "
+            f"{_sides(rows, ('more', 'less'))} than accuracy."
+        )
+    return "\n".join(said)
+
+
+def choices_compared(gaps: pd.DataFrame) -> str:
+    """Return whether confidence or accuracy orders more pairs of mixtures as the target does.
+
+    Parameters
+    ----------
+    gaps : DataFrame
+        `scale, value, low, high`: decision accuracy by confidence less that by accuracy.
+    """
+    said = []
+    for row in _records(gaps):
+        shown = number(row["value"], row["low"], row["high"])
+        if np.isnan(row["value"]):
+            words = "cannot be compared"
+        elif row["low"] > 0:
+            words = f"orders more pairs of mixtures rightly, by {shown} of them"
+        elif row["high"] < 0:
+            words = f"orders fewer pairs of mixtures rightly, by {shown} of them"
+        else:
+            words = f"may order more or fewer pairs of mixtures rightly: {shown} of them, undecided"
+        said.append(f"- At scale {plain(row['scale'])}, confidence before fine-tuning {words}.")
+    return "\n".join(said)
+
+
+def across_scales(decided: pd.DataFrame, smaller: str, larger: str) -> str:
+    """Return which benchmarks rank mixtures alike at two scales, and which to validate at both.
+
+    Parameters
+    ----------
+    decided : DataFrame
+        `benchmark, value, low, high`: decision accuracy of the smaller scale for the larger.
+    smaller, larger : str
+        Names of the scales.
+    """
+    alike = _names(decided[decided["low"] > COIN])
+    other = _names(decided[decided["high"] < COIN])
+    held = decided[decided["low"].notna()]
+    open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
+    said = (
+        f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
+        f"**{len(alike)}** of {len(held)} benchmarks ({names(alike)}): one scale is enough to see "
+        f"it. On {len(open_)} these mixtures cannot tell it from a coin ({names(open_)}): "
+        "**validate these at both scales**."
+    )
+    if other:
+        said += f" On {len(other)} the order turns round ({names(other)}): do not use the smaller."
+    return said
+
+
+def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "") -> str:
+    """Return `higher accuracy in A (…); neither surely higher nor surely lower … in B (…)`."""
+    measured = _records(rows[rows["low"].notna()])
+    of = f" {what}" if what else ""
+    shown: dict[str, list[str]] = {words[0]: [], words[1]: [], "": []}
+    for row in measured:
+        side = words[0] if row["low"] > 0 else words[1] if row["high"] < 0 else ""
+        value = number(row["value"], row["low"], row["high"])
+        shown[side].append(f"{plain(row['category'])} ({value})")
+    parts = [f"**{word}**{of} in {names(shown[word])}" for word in words if shown[word]]
+    if shown[""]:
+        undecided = f"neither surely {words[0]} nor surely {words[1]}{of} in {names(shown[''])}"
+        parts.append(undecided)
+    return "; ".join(parts)
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [plain(name) for name in rows["benchmark"]]
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]
