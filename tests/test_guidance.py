@@ -53,6 +53,15 @@ def test_trust_names_each_benchmark_once_and_nothing_on_noise():
     assert "Not measured: d." in said
 
 
+def test_trust_in_short_counts_all_benchmarks():
+    table = intervals(scale="S", benchmark=["a", "b", "c", "d"])
+    table.loc[4] = ["S", "e", 0.8, 0.5, 0.9]
+    said = guidance.trust_in_short(with_tiers(table))
+    assert said.startswith("At scale S trust e; look twice at a. On the other 3 ")
+    none = guidance.trust_in_short(with_tiers(table.iloc[1:4]))
+    assert none.startswith("At scale S trust none. On the other 3 ")
+
+
 def test_metrics_are_compared_category_by_category():
     said = guidance.metrics_compared(intervals(scale="S", category=list("ABCD")))
     assert "persists **more** in A" in said

@@ -11,19 +11,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from transfer import charts
 from transfer.report import printing
 from transfer.report.execute import read_text_notebook
 from transfer.report.parameters import read_parameters
-from transfer.report.reuse import commands_box, figure_csv
+from transfer.report.reuse import citation_box, commands_box, figure_csv
 from transfer.suite import repository
 
 NOTEBOOKS = sorted((repository() / "notebooks").glob("*.md"))
 
 
 def test_every_page_with_parameters_says_how_to_run_it():
-    for path in NOTEBOOKS:
+    with_parameters = [p for p in NOTEBOOKS if read_parameters(read_text_notebook(p), p)]
+    assert len(with_parameters) > 10
+    for path in with_parameters:
         box = commands_box(read_text_notebook(path), path.stem)
         assert f"notebooks/{path.stem}.md" in box
         assert re.search(r"transfer report -p \w+=\S+ --out build/mine", box)
@@ -35,6 +38,25 @@ def test_a_page_without_parameters_has_no_box():
     notebook = read_text_notebook(NOTEBOOKS[0])
     notebook.cells = [c for c in notebook.cells if "parameters" not in c.metadata.get("tags", [])]
     assert commands_box(notebook, "plain") == ""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_page_says_how_it_is_cited(path):
+    notebook = read_text_notebook(path)
+    box = citation_box(notebook, path.stem)
+    cited = yaml.safe_load((repository() / "CITATION.cff").read_text(encoding="utf-8"))
+    assert f"@misc{{transfer-{path.stem}," in box
+    assert f"version = {{{cited['version']}}}" in box
+    assert f"year = {{{cited['date-released'].year}}}" in box
+    title = re.search(r"title = \{(.*)\}", box).group(1)
+    assert f"# {title}\n" in path.read_text(encoding="utf-8")
+    assert box.count("{") == box.count("}")
+
+
+def test_a_page_without_a_title_has_no_citation():
+    notebook = read_text_notebook(NOTEBOOKS[0])
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert citation_box(notebook, "plain") == ""
 
 
 @pytest.mark.slow

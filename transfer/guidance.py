@@ -101,6 +101,21 @@ def trust(tiers: pd.DataFrame) -> str:
     return "\n\n".join(said)
 
 
+def trust_in_short(tiers: pd.DataFrame) -> str:
+    """Return which benchmarks to trust before fine-tuning, one sentence a scale; see `trust`."""
+    said = []
+    for scale, rows in tiers.groupby("scale", sort=False, observed=True):
+        rows = rows.sort_values("value", ascending=False)
+        holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
+        others = len(rows) - len(holds) - len(persists)
+        said.append(
+            f"At scale {plain(scale)} trust {names(holds)}"
+            + (f"; look twice at {names(persists)}" if persists else "")
+            + f". On the other {others} these mixtures cannot tell, or say not to."
+        )
+    return " ".join(said)
+
+
 def metrics_compared(gaps: pd.DataFrame) -> str:
     """Return in which categories confidence persists more than accuracy, scale by scale.
 

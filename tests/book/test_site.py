@@ -238,3 +238,25 @@ def test_exercises_are_linked_and_so_is_what_a_student_needs(site):
         code = "".join("".join(cell["source"]) for cell in notebook["cells"])
         assert {name for name in ("scores.csv", "answers.csv") if f'"{name}"' in code} == set(files)
         assert "assert " not in code
+
+
+def test_a_choice_in_a_linked_figure_shows_other_mixtures(site, served, page):
+    Visit(page, f"{served}/notebooks/04-rq2-benchmarks.html", WIDE, "light")
+    figure = page.locator("#fig-reliability")
+    points = figure.locator(".mark-text text")
+    first = points.all_inner_texts()
+    chosen = figure.locator(".vega-bind select").first
+    options = chosen.locator("option").all_inner_texts()
+    other = next(name for name in options if name and name != chosen.input_value())
+    chosen.select_option(label=other)
+    page.wait_for_timeout(300)
+    assert any(text.startswith(other) for text in points.all_inner_texts())
+    assert points.all_inner_texts() != first
+
+
+def test_linked_figures_fit_a_narrow_page(site, served, page):
+    Visit(page, f"{served}/notebooks/04-rq2-benchmarks.html", NARROW, "light")
+    picture = page.locator("#fig-reliability svg.marks")
+    assert picture.evaluate(
+        "e => Number(e.getAttribute('width')) <= e.parentElement.clientWidth + 1"
+    )

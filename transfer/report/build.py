@@ -34,7 +34,7 @@ from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
 from transfer.report.progress import Steps
 from transfer.report.reference import write_reference
-from transfer.report.reuse import commands_box
+from transfer.report.reuse import citation_box, commands_box
 from transfer.report.scales import link_down, make_sub_page
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
@@ -110,12 +110,14 @@ def build(
 
 
 def _add_page(executed: Path, place: Path, sub_pages: Sequence[Page]) -> None:
-    """Write an executed notebook as a page of the book, with its commands at the end."""
+    """Write an executed notebook as a page of the book; its commands and citation end it."""
     notebook = nbformat.read(executed, as_version=4)
     page = next((one for one in sub_pages if one.name == executed.stem), None)
     name, own = (page.parent, page.parameters) if page else (executed.stem, {})
     if box := commands_box(notebook, name, own):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
+    if not (page and page.folder) and (box := citation_box(notebook, executed.stem)):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="citation"))
     if page:
         (make_exercises_page if page.folder else make_sub_page)(notebook, page)
     below = [one for one in sub_pages if one.parent == executed.stem]

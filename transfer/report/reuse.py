@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import nbformat
 import yaml
 
 from transfer.report.parameters import Parameter, read_parameters
+from transfer.suite import repository
 
 EXAMPLES = {"method": "spearman", "metric": "confidence", "normalization": "token"}
 """What the printed commands change, first that a page has, on its own default."""
@@ -68,6 +70,58 @@ def commands_box(
             "````",
         ]
     )
+
+
+def citation_box(notebook: nbformat.NotebookNode, name: str) -> str:
+    """Return a box, as MyST text, with what to write where a page is cited.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Of which the title is read.
+    name : str
+        The page's file name without its ending.
+
+    Returns
+    -------
+    str
+        Empty where the page has no title, or there is no `CITATION.cff`.
+    """
+    path = repository() / "CITATION.cff"
+    title = re.search(
+        r"^# (.+)$", "\n".join(cell.source for cell in _prose(notebook)), re.MULTILINE
+    )
+    if title is None or not path.exists():
+        return ""
+    cited = yaml.safe_load(path.read_text(encoding="utf-8"))
+    authors = " and ".join(f"{{{author['name']}}}" for author in cited["authors"])
+    fields = {
+        "title": title[1],
+        "howpublished": f"In: {cited['title']}",
+        "author": authors,
+        "year": str(cited["date-released"])[:4],
+        "version": str(cited["version"]),
+        "note": f"Page {name}",
+    }
+    lines = [f"  {key} = {{{value}}}" for key, value in fields.items()]
+    return "\n".join(
+        [
+            "````{admonition} Cite this page",
+            ":class: tip dropdown commands",
+            "```bibtex",
+            f"@misc{{transfer-{name},",
+            ",\n".join(lines),
+            "}",
+            "```",
+            "With another table or other parameters, say which. The protocols are from a paper; "
+            "cite it too.",
+            "````",
+        ]
+    )
+
+
+def _prose(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
 def figure_csv(spec: Mapping[str, Any]) -> str:
