@@ -10,16 +10,17 @@ not such noise:
 
 with V the variance of the mixtures' means, K seeds and n items, and the mean squares of an analysis
 of variance of mixtures, seeds and items. An item that is hard for all mixtures alike is no noise to
-a ranking, nor is a seed that is good for all of them: runs of one seed share their first weights and
-the order of their batches. With one seed the noise of seeds cannot be had: the reliability is
+a ranking, nor is a seed that is good for all of them: runs of one seed share their first weights
+and the order of their batches. With one seed the noise of seeds cannot be had: the reliability is
 then over items alone, an upper bound.
 
 Were the noise of the two stages independent, a correlation of two rankings could not be expected
 above the ceiling :math:`\sqrt{\rho_{PT}\, \rho_{SFT}}` (Spearman, 1904). It is not: the same items
-are used at both stages, and a fine-tuned run starts from the weights of its own pretraining, so what
-is peculiar to them persists too. An r above the ceiling owes something to noise that both stages
-share. The corrected r sets one half of the items before fine-tuning against the other half after it,
-and divides by what the halves allow; it is free of the items' part of this, not of the seeds'.
+are used at both stages, and a fine-tuned run starts from the weights of its own pretraining, so
+what is peculiar to them persists too. An r above the ceiling owes something to noise that both
+stages share. The corrected r sets one half of the items before fine-tuning against the other half
+after it, and divides by what the halves allow; it is free of the items' part of this, not of the
+seeds'.
 """
 
 from __future__ import annotations
