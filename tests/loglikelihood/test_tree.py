@@ -235,3 +235,12 @@ def test_the_last_layer_is_run_where_it_is_read(model, monkeypatch):
     assert [layer.mlp.forward for layer in model.model.layers] == before
     expected, _ = one_by_one(model, encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("way", ["blocks", "plain"])
+def test_equal_tokens_cut_at_different_places_are_read_where_each_is_cut(model, way):
+    encoded = [Encoded((1, 2, 3), (4, 5)), Encoded((1, 2), (3, 4, 5)), Encoded((1, 2, 3, 4), (5,))]
+    expected, greedy = one_by_one(model, encoded)
+    scores = Engine(model, LONGEST, way)(encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()

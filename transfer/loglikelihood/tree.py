@@ -112,7 +112,8 @@ def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Aske
             context = context[over:]
         asked += len(context) + len(continuation) - 1
         tail = continuation[:-1]
-        key = context if shared else context + tail
+        # Equal tokens that are cut at different places are read at different places.
+        key = context if shared else (len(context), *context, *tail)
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Group(np.array(context, dtype=np.int64), [])
