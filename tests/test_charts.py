@@ -160,7 +160,9 @@ def rates():
         {
             "workload": kind,
             "model": model,
-            "one_core": 2.0 + at,
+            "ratio": 2.0 + at,
+            "lowest": 1.5 + at,
+            "highest": 2.5 + at,
             "bar": 4,
         }
         for at, (kind, model) in enumerate(cells)

@@ -15,13 +15,19 @@ def speed_chart(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
     Parameters
     ----------
     table : DataFrame
-        `workload, model, one_core, bar`: the ratio of processor times, and what was asked for.
+        `workload, model, ratio, lowest, highest, bar`: the ratio of items a second, its ends over
+        the pairs of runs, and what was asked for.
     """
-    need(table, "workload", "model", "one_core", "bar")
-    shown = table.assign(value=table["one_core"] / table["bar"])
+    need(table, "workload", "model", "ratio", "lowest", "highest", "bar")
+    shown = table.dropna(subset=["ratio"])
+    shown = shown.assign(
+        value=shown["ratio"] / shown["bar"],
+        low=shown["lowest"] / shown["bar"],
+        high=shown["highest"] / shown["bar"],
+    )
     reached = int((shown["value"] >= 1).sum())
     words = "; ".join(
-        f"{row['workload']}, {row['model']}: {row['one_core']:.1f} of {row['bar']:g}"
+        f"{row['workload']}, {row['model']}: {row['ratio']:.1f} of {row['bar']:g}"
         for row in shown.to_dict("records")
     )
     model = Encoding("model", {}, "parameters")
