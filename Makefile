@@ -40,7 +40,7 @@ test: book ## lint, format, types, tests and the built book in a browser
 test-slow: $(READY) ## the tests that take more than ten seconds each
 	$(BIN)/pytest -m slow
 
-bench: $(READY) ## time resampling beside scipy, and scoring beside lm-evaluation-harness (25 minutes)
+bench: $(READY) ## time resampling beside scipy, and scoring beside lm-evaluation-harness, into data/bench (25 minutes)
 	@$(BIN)/python tests/benchmarks/bench_uncertainty.py
 	@$(BIN)/python tests/benchmarks
 

@@ -154,6 +154,27 @@ def specified():
     )
 
 
+def rates():
+    cells = [(kind, model) for kind in ("short", "long") for model in ("1M", "60M")]
+    rows = [
+        {
+            "workload": kind,
+            "model": model,
+            "ratio": 2.0 + at,
+            "lowest": 1.5 + at,
+            "highest": 2.5 + at,
+            "bar": 4,
+        }
+        for at, (kind, model) in enumerate(cells)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_speed_figure_counts_the_bars_that_are_reached():
+    spec = charts.speed_chart(rates()).to_dict()
+    assert "2 of 4 reach it" in renderer.describe(spec)
+
+
 FIGURES = {
     "coverage_chart": lambda: charts.coverage_chart(covered()),
     "power_curves": lambda: charts.power_curves(powers()),
@@ -186,6 +207,7 @@ FIGURES = {
     "corpus_sources": lambda: charts.corpus_sources(streams(), most=5),
     "loss_curves": lambda: charts.loss_curves(losses()),
     "scorecard_chart": lambda: charts.scorecard_chart(claims()),
+    "speed_chart": lambda: charts.speed_chart(rates()),
 }
 
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import jupytext
@@ -216,6 +217,34 @@ def test_a_page_hides_each_solution_in_one_box(tables):
     boxes = [cell for cell in notebook.cells if "hide-cell" in cell.metadata.get("tags", [])]
     assert len(boxes) == count
     assert [box.outputs[1].data["text/markdown"] for box in boxes] == words
-    assert all("# The check\n" in box.source for box in boxes)
+    assert all("# The check, a cell of its own\n" in box.source for box in boxes)
     assert not any(words[0] == cell.source for cell in notebook.cells)
     assert f"<files/{page.parent}.ipynb>" in notebook.cells[0].source
+
+
+TEACHING = (ROOT / "book" / "howto" / "teaching.md").read_text(encoding="utf-8")
+PLAN = re.compile(r"^\| minutes .*\n\|---.*\n((?:\|.*\n)+)", re.MULTILINE)
+PLANS = [
+    [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+    for rows in PLAN.findall(TEACHING)
+]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=range(len(PLANS)))
+def test_a_plan_fills_ninety_minutes_and_names_exercises_that_are_there(plan):
+    minutes = [tuple(map(int, row[0].split("–"))) for row in plan]
+    assert minutes[0][0] == 0
+    assert minutes[-1][1] == 90
+    assert all(first[1] == second[0] for first, second in pairwise(minutes))
+    named = 0
+    for row in plan:
+        link = re.search(r"</notebooks/([\w-]+)>", row[1])
+        for number in re.findall(r"[Ee]xercise (\d)", row[2]) if link else []:
+            source = ROOT / "notebooks" / "exercises" / f"{link.group(1)}.md"
+            assert f"\n## {number}. " in source.read_text(encoding="utf-8")
+            named += 1
+    assert named >= 3
+
+
+def test_there_are_a_plan_of_one_session_and_one_of_three():
+    assert len(PLANS) == 1 + 3

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from transfer.reliability import reliability_bins
+from transfer.reliability import reliability, reliability_bins
 
 
 def test_bins_equal_scikit_learns_quantile_bins():
@@ -31,3 +32,27 @@ def test_no_item_is_lost(count, bins, seed):
     assert table["confidence"].is_monotonic_increasing
     assert (table["low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["high"]).all()
+
+
+def test_answers_of_many_models_to_the_same_items_are_not_more_items():
+    random = np.random.default_rng(1)
+    shape = (1, 1, 2, 3, 50)
+    dims = ("scale", "stage", "seed", "mixture", "item")
+    coords = {"scale": ["S"], "stage": ["sft"]}
+    part = xr.Dataset(
+        {
+            "confidence": (dims, random.random(shape)),
+            "accuracy": (dims, (random.random(shape) < 0.5).astype(float)),
+        },
+        coords=coords,
+    )
+    lacking = part.where(part["seed"] == 0)
+    table = reliability({"one": part, "two": lacking}, "S", bins=1)
+    assert table["n"].tolist() == [50 * 6 + 50 * 3]
+    assert table["items"].tolist() == [100]
+    right = np.concatenate(
+        [part["accuracy"].to_numpy().ravel(), lacking["accuracy"].to_numpy().ravel()]
+    )
+    mean = np.nanmean(right)
+    assert table["accuracy"].item() == pytest.approx(mean)
+    assert table["high"].item() == pytest.approx(mean + np.sqrt(mean * (1 - mean) / 100))

@@ -41,7 +41,7 @@ def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
             continue
         sides = _sides(rows, ("higher", "lower"), what)
         said.append(f"- {when} {plain(first)} has {sides} than {plain(second)}.")
-    head = f"Differences in {unit}, with 95 % intervals over mixtures:\n\n" if unit else ""
+    head = f"Differences in {unit}, with 95 % intervals:\n\n" if unit else ""
     return head + "\n".join(said)
 
 

@@ -109,6 +109,9 @@ def read_itemwise(paths: Iterable[Path | str], grid: xr.Dataset) -> dict[str, xr
     names: dict[str, np.ndarray] = {}
     cells: dict[str, dict[str, np.ndarray]] = {}
     wanted = [str(name) for name in grid["benchmark"].to_numpy()]
+    # Beside the items of a grid may lie those of runs that it does not hold.
+    held = ~np.isnan(grid["accuracy"].transpose("benchmark", *runs).to_numpy())
+    held_by = dict(zip(wanted, held, strict=True))
     for path in map(Path, paths):
         table, metadata = read_items(path)
         if any(metadata[dim] not in order[dim] for dim in runs):
@@ -116,7 +119,7 @@ def read_itemwise(paths: Iterable[Path | str], grid: xr.Dataset) -> dict[str, xr
         place = tuple(order[dim][metadata[dim]] for dim in runs)
         parts = dict(iter(table.groupby("benchmark", sort=False)))
         for name in wanted:
-            if name not in parts:
+            if name not in parts or not held_by[name][place]:
                 continue
             part = parts[name]
             if name not in names:

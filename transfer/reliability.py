@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from transfer.errors import BadInput
-from transfer.measures import benchmark_scores, correct, item_confidence
-from transfer.suite import Suite
-from transfer.tables import read_items
 
 
 def reliability_bins(
-    confidences: np.ndarray, is_correct: np.ndarray, bins: int = 10
+    confidences: np.ndarray,
+    is_correct: np.ndarray,
+    bins: int = 10,
+    item: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return mean confidence and accuracy in bins of equal mass.
 
     Parameters
     ----------
-    confidences : (items,) array in [0, 1]
-    is_correct : (items,) array of bool
+    confidences : (answers,) array in [0, 1]
+    is_correct : (answers,) array of bool
     bins : int
         At most this many; no bin is empty.
+    item : (answers,) array, optional
+        Which item was answered, where several models answer the same ones.
 
     Returns
     -------
     DataFrame
-        `confidence, accuracy, low, high, n`, one row a bin in order of confidence. `low` and `high`
-        are one binomial standard error around accuracy.
+        `confidence, accuracy, low, high, n, items`, one row a bin in order of confidence: n answers
+        to so many items. `low` and `high` are one binomial standard error around accuracy, of the
+        items: more models that answer the same ones are no more items.
     """
     order = np.argsort(confidences, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
@@ -39,61 +42,52 @@ def reliability_bins(
             "confidence": [float(np.mean(confidences[part])) for part in parts],
             "accuracy": [float(np.mean(is_correct[part])) for part in parts],
             "n": [len(part) for part in parts],
+            "items": [len(part if item is None else np.unique(item[part])) for part in parts],
         }
     )
-    error = np.sqrt(table["accuracy"] * (1 - table["accuracy"]) / table["n"])
+    error = np.sqrt(table["accuracy"] * (1 - table["accuracy"]) / table["items"])
     table["low"] = (table["accuracy"] - error).clip(lower=0)
     table["high"] = (table["accuracy"] + error).clip(upper=1)
-    return table[["confidence", "accuracy", "low", "high", "n"]]
+    return table[["confidence", "accuracy", "low", "high", "n", "items"]]
 
 
-def reliability(
-    paths: Iterable[Path], normalizations: Suite | Mapping[str, str], bins: int = 10
-) -> pd.DataFrame:
-    """Return a reliability table of all items of some runs, per scale and stage.
+def reliability(items: Mapping[str, xr.Dataset], scale: str, bins: int = 10) -> pd.DataFrame:
+    """Return a reliability table of all answers at a scale, per stage.
 
     Parameters
     ----------
-    paths : iterable of Path
-        Items tables, one a run.
-    normalizations : Suite or mapping
-        The normalization of each benchmark by name. Items of other benchmarks, and items that were
-        not scored so, are left out.
+    items : mapping
+        Per-item measures by benchmark, from `transfer.itemwise`.
+    scale : str
 
     Returns
     -------
     DataFrame
-        `scale, stage` and the columns of `reliability_bins`.
+        `stage` and the columns of `reliability_bins`.
 
     Raises
     ------
     BadInput
-        If no items are left.
+        If there is no answer at the scale.
     """
-    if isinstance(normalizations, Suite):
-        normalizations = {entry.name: entry.normalization for entry in normalizations.benchmarks}
-    found: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
-    for path in paths:
-        items, metadata = read_items(path)
-        for name, part in items.groupby("benchmark", sort=False):
-            if name not in normalizations:
-                continue
-            wanted = normalizations[str(name)]
-            scores = benchmark_scores(part)
-            if wanted not in scores:
-                continue
-            pair = (
-                item_confidence(scores[wanted]),
-                correct(scores[wanted], part["gold"].to_numpy()),
-            )
-            found.setdefault((metadata["scale"], metadata["stage"]), []).append(pair)
     tables = []
-    for (scale, stage), pairs in found.items():
-        confidences, right = (np.concatenate(column) for column in zip(*pairs, strict=True))
-        table = reliability_bins(confidences, right, bins)
-        table.insert(0, "scale", scale)
-        table.insert(1, "stage", stage)
-        tables.append(table)
+    for stage in next(iter(items.values()))["stage"].to_numpy() if items else ():
+        columns: list[np.ndarray] = []
+        first = 0
+        for part in items.values():
+            at = part[["confidence", "accuracy"]].sel(scale=scale, stage=stage)
+            at = at.transpose("seed", "mixture", "item")
+            asked = np.broadcast_to(first + np.arange(at.sizes["item"]), at["accuracy"].shape)
+            columns.append(
+                np.stack([at["confidence"].to_numpy(), at["accuracy"].to_numpy(), asked], -1)
+            )
+            first += at.sizes["item"]
+        answers = np.concatenate([column.reshape(-1, 3) for column in columns])
+        answers = answers[~np.isnan(answers).any(axis=1)]
+        if len(answers):
+            table = reliability_bins(answers[:, 0], answers[:, 1], bins, answers[:, 2])
+            table.insert(0, "stage", str(stage))
+            tables.append(table)
     if not tables:
-        raise BadInput("no items were scored as asked; give another normalization")
+        raise BadInput(f"no item was answered at scale {scale}; give a scale with items tables")
     return pd.concat(tables, ignore_index=True)

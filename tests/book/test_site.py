@@ -244,14 +244,14 @@ def test_a_choice_in_a_linked_figure_shows_other_mixtures(site, served, page):
     Visit(page, f"{served}/notebooks/04-rq2-benchmarks.html", WIDE, "light")
     figure = page.locator("#fig-reliability")
     points = figure.locator(".mark-text text")
-    first = points.all_inner_texts()
+    first = points.all_text_contents()
     chosen = figure.locator(".vega-bind select").first
     options = chosen.locator("option").all_inner_texts()
     other = next(name for name in options if name and name != chosen.input_value())
     chosen.select_option(label=other)
     page.wait_for_timeout(300)
-    assert any(text.startswith(other) for text in points.all_inner_texts())
-    assert points.all_inner_texts() != first
+    assert any(text.startswith(other) for text in points.all_text_contents())
+    assert points.all_text_contents() != first
 
 
 def test_linked_figures_fit_a_narrow_page(site, served, page):

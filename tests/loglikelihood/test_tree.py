@@ -1,5 +1,8 @@
 """Properties of the tree and of what is computed on it, on made-up token ids."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -54,7 +57,7 @@ def one_by_one(model, encoded):
 @given(encoded=requests, budget=st.sampled_from([1, 16, 64, 300, 4096]), data=st.data())
 def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget, data):
     way = data.draw(st.sampled_from(["blocks", "sdpa", "plain"]))
-    engine = Engine(model, LONGEST, way, budget)
+    engine = Engine(model, LONGEST, way, budget, data.draw(st.sampled_from([1, 3])))
     expected, greedy = one_by_one(model, encoded)
     scores = engine(encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
@@ -168,3 +171,76 @@ def test_a_context_with_very_many_continuations_has_small_leaves(model):
     expected, greedy = one_by_one(model, [many[at] for at in some])
     assert np.abs(scores.loglikelihood[some] - expected).max() < 1e-4
     assert (scores.greedy[some] == greedy).all()
+
+
+def test_threads_wait_for_stems_that_another_runs(model, monkeypatch):
+    """Every pack but the first has its stem in an earlier one, which is slow."""
+    monkeypatch.setattr(engines, "LEAST_TOKENS", 1)
+    draw = np.random.default_rng(0)
+    stem = tuple(draw.integers(0, 6, 60).tolist())
+    encoded = [Encoded((*stem, a, b), (a, 1, b)) for a in range(6) for b in range(6)]
+    engine = Engine(model, LONGEST, "blocks", 64 * 4, 4)
+    run, seen = engine._run_tree, []
+
+    def slow(pack, stems):
+        if not seen:
+            time.sleep(0.2)
+        seen.append((threading.get_ident(), len(pack.kept)))
+        return run(pack, stems)
+
+    engine._run_tree = slow
+    scores = engine(encoded)
+    assert len({thread for thread, _ in seen}) > 1
+    assert sum(kept for _, kept in seen) >= 1
+    expected, greedy = one_by_one(model, encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()
+
+
+def test_what_stops_one_thread_stops_those_that_wait_for_it(model, monkeypatch):
+    monkeypatch.setattr(engines, "LEAST_TOKENS", 1)
+    stem = (1, 2, 3) * 20
+    encoded = [Encoded((*stem, a, b), (a, 1, b)) for a in range(6) for b in range(6)]
+    engine = Engine(model, LONGEST, "blocks", 64 * 3, 3)
+    run = engine._run_tree
+
+    def broken(pack, stems):
+        if pack.kept:
+            time.sleep(0.2)
+            raise RuntimeError("the first fault")
+        return run(pack, stems)
+
+    engine._run_tree = broken
+    before = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="the first fault"):
+        engine(encoded)
+    assert torch.get_num_threads() == before
+    engine._run_tree = run
+    expected, _ = one_by_one(model, encoded)
+    assert np.abs(engine(encoded).loglikelihood - expected).max() < 1e-4
+
+
+def test_the_last_layer_is_run_where_it_is_read(model, monkeypatch):
+    sizes = []
+    for layer in model.model.layers:
+        forward = layer.mlp.forward
+        monkeypatch.setattr(
+            layer.mlp, "forward", lambda x, f=forward: sizes.append(x.shape[1]) or f(x)
+        )
+    encoded = [Encoded((1, 2, 3, 4, number), (5,)) for number in range(6)]
+    engine = Engine(model, LONGEST, "blocks", threads=1)
+    before = [layer.mlp.forward for layer in model.model.layers]
+    scores = engine(encoded)
+    assert sizes == [30, 6]
+    assert [layer.mlp.forward for layer in model.model.layers] == before
+    expected, _ = one_by_one(model, encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("way", ["blocks", "plain"])
+def test_equal_tokens_cut_at_different_places_are_read_where_each_is_cut(model, way):
+    encoded = [Encoded((1, 2, 3), (4, 5)), Encoded((1, 2), (3, 4, 5)), Encoded((1, 2, 3, 4), (5,))]
+    expected, greedy = one_by_one(model, encoded)
+    scores = Engine(model, LONGEST, way)(encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()

@@ -56,7 +56,10 @@ def test_over_seeds_it_is_the_intraclass_correlation_of_a_mean():
     # Four items of which each is the seed's score: the columns of constants.R are seeds.
     seeds = np.repeat(CELLS.T[:3, :, None], 4, axis=2)
     found = reliability(items_of(seeds[None, None]))
-    assert found["from_seeds"].item() == pytest.approx(0.9227272727)
+    # Cronbach's alpha of the seeds: what a seed does to all mixtures alike is left out.
+    scores = CELLS.T[:3]
+    alpha = 3 / 2 * (1 - scores.var(axis=1, ddof=1).sum() / scores.sum(axis=0).var(ddof=1))
+    assert found["from_seeds"].item() == pytest.approx(alpha)
 
 
 def test_it_finds_the_components_that_made_the_data():
@@ -148,14 +151,27 @@ def test_spreads_are_numpys():
     cells = grid["accuracy"].sel(scale="S", stage="sft").transpose("benchmark", "mixture", "seed")
     cells = cells.to_numpy()
     means = cells.mean(axis=2).std(axis=1, ddof=1)
-    within = np.sqrt(cells.var(axis=2, ddof=1).mean(axis=1))
+    rest = cells - cells.mean(axis=2, keepdims=True) - cells.mean(axis=1, keepdims=True)
+    rest += cells.mean(axis=(1, 2), keepdims=True)
+    within = (rest**2).sum(axis=(1, 2)) / (8 * 2)
     np.testing.assert_allclose(found["mixtures"], means)
-    np.testing.assert_allclose(found["seeds"], within)
-    left = np.sqrt(np.maximum(0, means**2 - within**2 / 3))
+    np.testing.assert_allclose(found["noise"], np.sqrt(within / 3))
+    left = np.sqrt(np.maximum(0, means**2 - within / 3))
     np.testing.assert_allclose(found["signal"], left)
+    assert (found["seeds"] == 3).all()
+
+
+def test_a_shift_that_a_seed_gives_to_all_mixtures_is_no_noise():
+    items = simulate(5, mixtures=9, items=200, seeds=1)
+    name = next(iter(items))
+    one = items[name]
+    both = xr.concat([one, one + 0.3], "seed").assign_coords(seed=[0, 1])
+    found = reliability({name: both})
+    assert (found["from_seeds"] > 1 - 1e-9).all()
+    np.testing.assert_allclose(found["reliability"], found["from_items"])
 
 
 def test_one_seed_has_no_spread():
     found = spreads(make_grid(3, seeds=1))
-    assert found["seeds"].isnull().all()
+    assert found["noise"].isnull().all()
     assert (found["mixtures"] > 0).all()

@@ -6,9 +6,11 @@ cite the papers; constants.R made the others.
 
 import numpy as np
 import pytest
+import xarray as xr
+from grids import make_grid
 
-from transfer.uncertainty import steiger, zou_interval
-from transfer.uncertainty.dependent import Correlations
+from transfer.uncertainty import sides, steiger, zou_interval
+from transfer.uncertainty.dependent import Correlations, compared
 
 
 def test_steiger_without_a_shared_variable():
@@ -72,3 +74,14 @@ def test_correlations_of_vectors():
     r = Correlations.of(j, k, h, m)
     assert r.jm == pytest.approx(np.corrcoef(j, m)[0, 1])
     assert r.kh == pytest.approx(np.corrcoef(k, h)[0, 1])
+
+
+def test_a_benchmark_that_is_not_there_leaves_the_others_alone():
+    grid = make_grid(3, seeds=1)
+    pair = sides(grid, "accuracy", "confidence")
+    whole = compared(pair)
+    pair["measure"].loc[{"benchmark": pair["benchmark"].to_numpy()[0], "side": 1}] = np.nan
+    part = compared(pair)
+    rest = slice(1, None)
+    xr.testing.assert_allclose(whole.isel(benchmark=rest), part.isel(benchmark=rest))
+    assert part["p"].isel(benchmark=0).isnull().all()

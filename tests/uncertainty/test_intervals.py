@@ -10,6 +10,7 @@ from scipy import stats
 
 import transfer
 from transfer.errors import BadInput
+from transfer.protocols.selection import mean_of_there
 from transfer.uncertainty import bootstrap, fisher_interval, interval, resampled
 
 
@@ -74,18 +75,56 @@ def test_a_seed_that_is_not_there_is_never_drawn():
     assert (drawn.sel(scale="S").std("resample") > 0).all()
 
 
-def test_seeds_are_drawn_with_replacement_within_a_mixture():
-    grid = make_grid(7, seeds=2)
-    grid["accuracy"][:] = 0.0
-    grid["accuracy"].loc[{"seed": 1}] = 1.0
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_drawn_seeds_vary_as_fresh_ones_do(seeds):
+    """The mean of K fresh seeds has the variance of one over K."""
+    draws = np.random.default_rng(7)
+    shape = (1, 1, seeds, 4000, 1)
+    dims = ("scale", "stage", "seed", "mixture", "benchmark")
+    grid = xr.Dataset({"accuracy": (dims, draws.normal(size=shape))})
 
     def mean(g):
-        return g["accuracy"].mean("seed").isel(stage=0, benchmark=0, scale=0, mixture=0)
+        return mean_of_there(g["accuracy"], "seed").squeeze(["scale", "stage", "benchmark"])
 
-    drawn = resampled(lambda g: mean(g), grid, resamples=2000, over=("seed",))
-    values, counts = np.unique(drawn, return_counts=True)
-    assert values.tolist() == [0.0, 0.5, 1.0]
-    np.testing.assert_allclose(counts / 2000, [0.25, 0.5, 0.25], atol=0.04)
+    def varied(g):
+        return (mean(g) - grid["accuracy"].mean("seed").squeeze()).var("mixture")
+
+    drawn = resampled(varied, grid, resamples=20, over=("seed",))
+    assert drawn.mean().item() == pytest.approx(1 / seeds, rel=0.05)
+
+
+def test_what_a_seed_does_to_all_mixtures_alike_is_no_noise():
+    grid = make_grid(7, seeds=2)
+    grid["accuracy"][:] = grid["accuracy"].isel(seed=0) + 0.1 * grid["seed"]
+    found = bootstrap(transfer.cross_stage, grid, resamples=50, over=("seed",))
+    np.testing.assert_allclose(found["low"], found["value"])
+    np.testing.assert_allclose(found["high"], found["value"])
+
+
+def test_centred_percentiles_stand_around_the_value():
+    """Fresh items are drawn on top of those that were drawn before: a correlation falls."""
+    grid = make_grid(4, seeds=3)
+    plain = bootstrap(transfer.cross_stage, grid, over=("seed",), resamples=400, kind="percentile")
+    found = bootstrap(transfer.cross_stage, grid, over=("seed",), resamples=400)
+    assert found.kind == "centred"
+    drawn = resampled(transfer.cross_stage, grid, over=("seed",), resamples=400)
+    shift = found["value"] - drawn.median("resample")
+    xr.testing.assert_allclose(found["low"], plain["low"] + shift)
+    assert (found["low"] <= found["value"]).all()
+    assert (found["high"] >= found["value"]).all()
+
+
+def test_an_interval_needs_enough_resamples_with_a_result():
+    grid = make_grid(4).isel(mixture=slice(3))
+
+    def rare(g):
+        r = transfer.cross_stage(g)
+        return r.where(r["resample"] % 10 > 0) if "resample" in r.dims else r
+
+    kept = bootstrap(rare, grid, resamples=200, kind="percentile")
+    assert kept["low"].notnull().any()
+    strict = bootstrap(rare, grid, resamples=200, kind="percentile", defined=0.95)
+    assert strict["low"].isnull().all()
 
 
 def test_several_quantities_have_an_interval_each():
@@ -226,7 +265,7 @@ def test_with_one_seed_the_interval_over_seeds_is_absent():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"kind": "basic"}, "kind 'basic' is not known; give percentile or bca"),
+        ({"kind": "basic"}, "kind 'basic' is not known; give percentile, bca, centred"),
         ({"kind": "bca", "over": ("seed",)}, "kind bca leaves out mixtures"),
     ],
 )
@@ -249,4 +288,4 @@ def test_mixtures_alone_are_corrected_by_default():
     found = bootstrap(transfer.cross_stage, grid, resamples=50)
     expected = bootstrap(transfer.cross_stage, grid, resamples=50, kind="bca")
     xr.testing.assert_identical(found, expected)
-    assert bootstrap(transfer.cross_stage, grid, over=["seed"], resamples=50).kind == "percentile"
+    assert bootstrap(transfer.cross_stage, grid, over=["seed"], resamples=50).kind == "centred"

@@ -175,3 +175,29 @@ def test_bad_requests_are_refused():
         permutation(transfer.cross_stage, make_grid(0), within="tokenizer")
     with pytest.raises(BadInput, match="alternative 'both'"):
         permutation(transfer.cross_stage, make_grid(0), alternative="both")
+
+
+def test_within_blocks_extreme_is_far_from_what_every_order_keeps():
+    """Three webs rise together, and within each the order is turned round."""
+    before = np.array([1, 2, 3, 4, 5, 6, 7, 8, 9.0])
+    after = np.array([3, 2, 1, 6, 5, 4, 9, 8, 7.0])
+    grid = xr.Dataset(
+        {
+            "accuracy": (
+                ("scale", "stage", "seed", "mixture", "benchmark"),
+                np.array([before, after])[None, :, None, :, None],
+            )
+        },
+        coords={
+            "scale": ["S"],
+            "stage": ["pretrain", "sft"],
+            "seed": [0],
+            "mixture": list("abcdefghi"),
+            "benchmark": ["one"],
+            "web": ("mixture", ["V1"] * 3 + ["V2"] * 3 + ["V3"] * 3),
+        },
+    )
+    found = permutation(transfer.cross_stage, grid, within="web")
+    # All within turned round, or all kept: two of 216 orders.
+    assert found["p"].item() == pytest.approx(2 / 216)
+    assert found["value"].item() > 0

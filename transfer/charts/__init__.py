@@ -19,6 +19,7 @@ from transfer.charts.persistence import (
     reliability_ranking,
     transfer_by_category,
 )
+from transfer.charts.rates import speed_chart
 from transfer.charts.renderer import enable
 from transfer.charts.scorecard import scorecard_chart
 from transfer.charts.structure import coherence_heatmap, structure_heatmap
@@ -43,6 +44,7 @@ __all__ = [
     "reliability_ranking",
     "scorecard_chart",
     "specification_chart",
+    "speed_chart",
     "structure_heatmap",
     "transfer_by_category",
     "unmeasured",

@@ -12,7 +12,8 @@ Two ways, for any model of transformers that takes its attention from `Attention
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,8 +48,60 @@ class _Stem(NamedTuple):
     values: list[torch.Tensor]
 
 
+class Stems:
+    """Keys and values of stems that several packs need, shared by threads that run these packs.
+
+    A pack waits, in each layer, for the stems of packs before it, which another thread may be
+    running. Packs are begun in their order, so that what is waited for always comes.
+    """
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        self._packs = packs
+        self._changed = threading.Condition()
+        self._kept = {id(node): _Stem([], []) for pack in packs for node in pack.kept}
+        self._done = [False] * len(packs)
+        self._first = 0
+        self.error: BaseException | None = None
+
+    def add(self, node: Node, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Add the next layer of a stem."""
+        with self._changed:
+            kept = self._kept[id(node)]
+            kept.keys.append(keys)
+            kept.values.append(values)
+            self._changed.notify_all()
+
+    def get(self, node: Node, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a layer of a stem of an earlier pack, when it is there."""
+        with self._changed:
+            kept = self._kept[id(node)]
+            self._changed.wait_for(lambda: self.error is not None or len(kept.keys) > layer)
+            if len(kept.keys) <= layer:
+                raise StoppedError("the pack that has a stem of this one failed")
+            return kept.keys[layer], kept.values[layer]
+
+    def finish(self, pack: Pack) -> None:
+        """Drop the stems that no pack needs that is not done."""
+        with self._changed:
+            self._done[self._packs.index(pack)] = True
+            while self._first < len(self._packs) and self._done[self._first]:
+                for node in self._packs[self._first].dropped:
+                    del self._kept[id(node)]
+                self._first += 1
+
+    def fail(self, error: BaseException) -> None:
+        """Have every pack that waits for a stem stop."""
+        with self._changed:
+            self.error = self.error or error
+            self._changed.notify_all()
+
+
+class StoppedError(Exception):
+    """A pack stopped because one before it failed."""
+
+
 class TreeAttention:
-    """Attention of a model over packs, one after the other.
+    """Attention of a model over one pack.
 
     Parameters
     ----------
@@ -56,61 +109,67 @@ class TreeAttention:
         `blocks`, `sdpa` or `flex`.
     longest
         Tokens that the model reads; a sliding window of fewer is refused.
+    pack, stems
+        The pack, and the stems of all packs.
+    device, dtype
+        Of the model.
     """
 
-    def __init__(self, way: str, longest: int) -> None:
-        self.way, self.longest = way, longest
-        self.stems: dict[int, _Stem] = {}
+    def __init__(
+        self,
+        way: str,
+        longest: int,
+        pack: Pack,
+        stems: Stems,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.way, self.longest, self.pack, self.stems = way, longest, pack, stems
         self.calls = 0
-
-    @contextlib.contextmanager
-    def over(self, pack: Pack, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-        """Make the model's forward pass in this context attend over `pack`."""
-        global _current
-        self.pack, self.calls = pack, 0
-        for node in pack.kept:
-            self.stems[id(node)] = _Stem([], [])
-        if self.way == "blocks":
+        self._places = {
+            id(node): slice(start, start + len(node))
+            for node, start in zip(pack.nodes, pack.starts, strict=True)
+        }
+        if way == "blocks":
             self.blocks, inverse = _blocks(pack, device, dtype)
             self.inverse = torch.from_numpy(inverse).to(device)
+            # Stems of one depth have no token below them in common.
+            self.levels: dict[int, list[tuple[Node, int, int]]] = {}
+            for seen in pack.seen:
+                self.levels.setdefault(len(seen[0].stems), []).append(seen)
         else:
             self._mask_whole(device)
-        _current = self
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Make the model's forward pass in this context, and thread, attend over the pack."""
+        _thread.attention = self
         try:
             yield
         finally:
-            _current = None
-        for node in pack.dropped:
-            self.stems.pop(id(node), None)
+            _thread.attention = None
+        self.stems.finish(self.pack)
 
     def __call__(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, scale: float | None
     ) -> torch.Tensor:
         """Return (1, token, head, size) from queries (1, head, token, size) of the next layer."""
         layer, self.calls = self.calls, self.calls + 1
-        out = (self._by_blocks if self.way == "blocks" else self._whole)(
+        for node in self.pack.kept:
+            place = self._places[id(node)]
+            # A copy, so that the pack's own keys can be freed.
+            self.stems.add(node, keys[:, :, place].clone(), values[:, :, place].clone())
+        return (self._by_blocks if self.way == "blocks" else self._whole)(
             query, keys, values, scale, layer
         )
-        for node in self.pack.kept:
-            kept = self.stems[id(node)]
-            place = self._place(node)
-            # A copy, so that the pack's own keys can be freed.
-            kept.keys.append(keys[:, :, place].clone())
-            kept.values.append(values[:, :, place].clone())
-        return out
-
-    def _place(self, node: Node) -> slice:
-        start = self.pack.starts[self.pack.nodes.index(node)]
-        return slice(start, start + len(node))
 
     def _stem(
         self, node: Node, keys: torch.Tensor, values: torch.Tensor, layer: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the keys and values of a stem of this pack or an earlier one."""
-        kept = self.stems.get(id(node))
-        if kept is not None and len(kept.keys) > layer:
-            return kept.keys[layer], kept.values[layer]
-        place = self._place(node)
+        place = self._places.get(id(node))
+        if place is None:
+            return self.stems.get(node, layer)
         return keys[:, :, place], values[:, :, place]
 
     def _by_blocks(
@@ -136,21 +195,23 @@ class TreeAttention:
             outs.append(out.transpose(1, 2).reshape(count * width, *rows[0].shape[1:]))
             sums.append(total.transpose(1, 2).reshape(count * width, -1))
         merged = torch.cat(outs).index_select(0, self.inverse)
-        if not self.pack.seen:
+        if not self.levels:
             return merged[None]
         total = torch.cat(sums).index_select(0, self.inverse)
-        for node, first, last in self.pack.seen:
-            k, v = self._stem(node, keys, values, layer)
-            out, above = _flash(
-                query[:, :, first:last], _repeat(k, groups), _repeat(v, groups), False, scale
-            )
-            above = above[0].transpose(0, 1)
-            before = total[first:last]
-            both = torch.logaddexp(before, above)
-            part = merged[first:last]
-            part.mul_((before - both).exp_().to(part.dtype)[..., None])
-            part.add_(out[0].transpose(0, 1) * (above - both).exp_().to(part.dtype)[..., None])
-            total[first:last] = both
+        for level in self.levels.values():
+            part = torch.zeros_like(merged)
+            above = torch.full_like(total, -torch.inf)
+            for node, first, last in level:
+                k, v = self._stem(node, keys, values, layer)
+                out, weight = _flash(
+                    query[:, :, first:last], _repeat(k, groups), _repeat(v, groups), False, scale
+                )
+                part[first:last] = out[0].transpose(0, 1)
+                above[first:last] = weight[0].transpose(0, 1)
+            both = torch.logaddexp(total, above)
+            merged.mul_((total - both).exp_().to(merged.dtype)[..., None])
+            merged.addcmul_(part, (above - both).exp_().to(merged.dtype)[..., None])
+            total = both
         return merged[None]
 
     def _mask_whole(self, device: torch.device) -> None:
@@ -202,7 +263,13 @@ class TreeAttention:
         return out.transpose(1, 2)
 
 
-_current: TreeAttention | None = None
+class _Thread(threading.local):
+    """The attention of the pack that this thread runs."""
+
+    attention: TreeAttention | None = None
+
+
+_thread = _Thread()
 
 
 def _attend(
@@ -216,15 +283,16 @@ def _attend(
     softcap: float | None = None,
     **rest: Any,
 ) -> tuple[torch.Tensor, None]:
-    if _current is None:
+    current = _thread.attention
+    if current is None:
         raise UnsupportedAttentionError("attention over a tree outside of a pack")
     if softcap is not None:
         raise UnsupportedAttentionError("it caps its attention scores")
-    if sliding_window is not None and sliding_window < _current.longest:
+    if sliding_window is not None and sliding_window < current.longest:
         raise UnsupportedAttentionError(f"it sees {sliding_window} tokens back")
     if query.shape[-1] != value.shape[-1]:
         raise UnsupportedAttentionError("its keys and values differ in size")
-    return _current(query, key, value, scaling), None
+    return current(query, key, value, scaling), None
 
 
 AttentionInterface.register(NAME, _attend)

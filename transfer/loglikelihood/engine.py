@@ -8,16 +8,27 @@ import inspect
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from transfer.loglikelihood.attention import NAME, TreeAttention, UnsupportedAttentionError
-from transfer.loglikelihood.tree import Encoded, Pack, packs, plant
+from transfer.loglikelihood.attention import (
+    NAME,
+    Stems,
+    StoppedError,
+    TreeAttention,
+    UnsupportedAttentionError,
+)
+from transfer.loglikelihood.narrow import narrowed, reading
+from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
 
 PACK_TOKENS = {"cpu": 2048, "other": 8192}
-"""Tokens in one forward pass."""
+"""Tokens that are run at a time."""
+
+LEAST_TOKENS = 256
+"""Tokens of a pack below which it is not cut further to keep all cores busy."""
 
 LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
 """Logits held at a time, in bytes of float32: on a CPU, what stays in its cache."""
@@ -41,6 +52,15 @@ class Scores(NamedTuple):
 
     loglikelihood: np.ndarray
     greedy: np.ndarray
+
+
+class _Pass(NamedTuple):
+    """What was read in a pack: places, (request, order, target), and what was found of each."""
+
+    places: np.ndarray
+    reads: np.ndarray
+    found: np.ndarray
+    best: np.ndarray
 
 
 class Usage(NamedTuple):
@@ -70,17 +90,28 @@ class Engine:
         `plain`: every distinct request by itself. None chooses, and tries the choice out on a few
         made-up requests.
     pack_tokens
-        Tokens in one forward pass; `PACK_TOKENS` when None. It is halved when memory runs out.
+        Tokens that are run at a time; `PACK_TOKENS` when None. It is halved when memory runs out.
+    threads
+        Forward passes that are run side by side on a CPU, each on one core; as many as PyTorch has
+        threads when None.
     """
 
     def __init__(
-        self, model: Any, longest: int, way: str | None = None, pack_tokens: int | None = None
+        self,
+        model: Any,
+        longest: int,
+        way: str | None = None,
+        pack_tokens: int | None = None,
+        threads: int | None = None,
     ) -> None:
         self.model, self.longest, self.way = model, longest, way
         self.usage = Usage()
         kind = "cpu" if model.device.type == "cpu" else "other"
         self.pack_tokens, self._logit_bytes = pack_tokens or PACK_TOKENS[kind], LOGIT_BYTES[kind]
-        self._whole_head = False
+        self._whole_head, self._narrow = False, way is not None and way != "plain"
+        self._threads = torch.get_num_threads() if threads is None else threads
+        if kind != "cpu" or _keeps_state(model):
+            self._threads = 1
         if way is None:
             self._choose()
 
@@ -125,10 +156,7 @@ class Engine:
         self.usage = self.usage._replace(truncated=asked.truncated)
         values, greedy = np.zeros(len(encoded)), np.ones(len(encoded), dtype=bool)
         missing = np.array([len(request.continuation) for request in encoded])
-        attention = TreeAttention(self.way, self.longest) if shared and self.way else None
-        for pack in packs(asked.roots, self.pack_tokens):
-            places, reads = pack.reads()
-            found, best = self._read(pack, places, reads[:, 2], attention)
+        for pack, (places, reads, found, best) in self._passes(asked.roots):
             self.usage = self.usage._replace(
                 run=self.usage.run + pack.size,
                 predicted=self.usage.predicted + len(np.unique(places)),
@@ -142,13 +170,63 @@ class Engine:
             done = touched[missing[touched] == 0]
             yield done, Scores(values[done], greedy[done])
 
+    def _passes(self, roots: Sequence[Node]) -> Iterator[tuple[Pack, _Pass]]:
+        """Yield the packs in their order, and what was read in them.
+
+        On a CPU several are run side by side, each on one core: small matrices do not keep many
+        cores busy, and every operation would wait for the slowest of them.
+        """
+        threads = 1 if self.way != "blocks" or torch.is_autocast_enabled("cpu") else self._threads
+        made = packs(roots, self._budget(roots, threads))
+        stems = Stems(made)
+
+        def run(pack: Pack) -> _Pass:
+            places, reads = pack.reads()
+            try:
+                return _Pass(places, reads, *self._read(pack, places, reads[:, 2], stems))
+            except BaseException as error:
+                stems.fail(error)
+                raise
+
+        with contextlib.ExitStack() as prepared:
+            if self.way != "plain":
+                prepared.enter_context(_implementation(self.model, NAME))
+            if self._narrow:
+                prepared.enter_context(narrowed(self.model))
+            if threads == 1 or len(made) == 1:
+                yield from ((pack, run(pack)) for pack in made)
+                return
+            before = torch.get_num_threads()
+            pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+            try:
+                yield from zip(made, pool.map(run, made), strict=True)
+            except StoppedError:
+                assert stems.error is not None
+                raise stems.error from None
+            finally:
+                pool.shutdown(cancel_futures=True)
+                torch.set_num_threads(before)
+
+    def _budget(self, roots: Sequence[Node], threads: int) -> int:
+        """Return the tokens of a pack, so that all threads have like much to do."""
+        if threads == 1:
+            return self.pack_tokens
+        sizes = subtree_sizes(roots)
+        tokens = sum(sizes[id(root)] for root in roots)
+        most = max(1, self.pack_tokens // threads)
+        # Packs are filled to the last node that fits.
+        slack = min(most // 8, max((sizes[id(root)] for root in roots), default=0))
+        rounds = -(-tokens // ((most - slack) * threads))
+        return min(most, max(LEAST_TOKENS, -(-tokens // max(1, rounds * threads)) + slack))
+
     @torch.inference_mode()
     def _read(
-        self, pack: Pack, places: np.ndarray, targets: np.ndarray, attention: TreeAttention | None
+        self, pack: Pack, places: np.ndarray, targets: np.ndarray, stems: Stems
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-probabilities of targets, and whether each is the most likely token."""
-        if attention is not None:
-            hidden = self._run_tree(pack, attention)
+        if self.way is not None and self.way != "plain":
+            with reading(self._tensor(np.unique(places)), pack.size):
+                hidden = self._run_tree(pack, stems)
         else:
             hidden, places = self._run_plain(pack, places)
         found, best = np.empty(len(places)), np.empty(len(places), dtype=bool)
@@ -171,11 +249,13 @@ class Engine:
             best[asked] = top.cpu().numpy()
         return found, best
 
-    def _run_tree(self, pack: Pack, attention: TreeAttention) -> torch.Tensor:
+    def _run_tree(self, pack: Pack, stems: Stems) -> torch.Tensor:
         """Return the hidden state of every token of a pack, (token, size)."""
         model = self.model
         ids, positions = self._tensor(pack.ids())[None], self._tensor(pack.positions())[None]
-        with _implementation(model, NAME), attention.over(pack, model.device, model.dtype):
+        assert self.way is not None
+        attention = TreeAttention(self.way, self.longest, pack, stems, model.device, model.dtype)
+        with attention.active():
             hidden = model.base_model(input_ids=ids, position_ids=positions, use_cache=False)[0]
             if attention.calls == 0:
                 raise UnsupportedAttentionError("it has attention of its own")
@@ -219,8 +299,9 @@ class Engine:
         self.way, self._whole_head = "plain", True
         own = self(requests).loglikelihood
         why = ""
-        for way in ("blocks" if self.model.device.type == "cpu" else "sdpa", "plain"):
-            self.way, self._whole_head = way, False
+        shared = "blocks" if self.model.device.type == "cpu" else "sdpa"
+        for way, narrow in ((shared, True), (shared, False), ("plain", False)):
+            self.way, self._narrow, self._whole_head = way, narrow, False
             try:
                 gap = float(np.abs(self(requests).loglikelihood - own).max())
             except Exception as error:  # whatever the model raises, its own forward pass is left
@@ -249,6 +330,12 @@ def _implementation(model: Any, name: str) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
+
+
+def _keeps_state(model: Any) -> bool:
+    """Return whether a forward pass changes the model: positions that are scaled by what it saw."""
+    kinds = {str(getattr(module, "rope_type", "")) for module in model.modules()}
+    return any(kind == "longrope" or "dynamic" in kind for kind in kinds)
 
 
 def _made_up(vocabulary: int, longest: int) -> list[Encoded]:

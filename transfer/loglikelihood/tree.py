@@ -24,10 +24,9 @@ SHARED_TOKENS = 32
 """Contexts that begin with this many equal tokens share a stem. Fewer are not worth it: a stem
 costs an attention call of its own in every layer."""
 
-LONG_CONTEXT = 160
-"""A context of more tokens is a stem of its own continuations, so that they are not paid for by an
-attention mask over all of it."""
-
+SEEN_PAIRS = 2000
+"""Pairs of tokens in a leaf whose attention is computed in vain, beyond which its context becomes
+a stem with the continuations as leaves: the calls that this adds cost about as much."""
 
 LEAF_TOKENS = 256
 """Continuations of one context beyond this many tokens are spread over several leaves: the mask of
@@ -113,7 +112,8 @@ def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Aske
             context = context[over:]
         asked += len(context) + len(continuation) - 1
         tail = continuation[:-1]
-        key = context if shared else context + tail
+        # Equal tokens that are cut at different places are read at different places.
+        key = context if shared else (len(context), *context, *tail)
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Group(np.array(context, dtype=np.int64), [])
@@ -163,10 +163,11 @@ def _hang(
         for tails in parts:
             _hang(_Group(context, tails), size, stems, roots, alone=True)
         return
-    long = size - depth > LONG_CONTEXT and not alone and any(tail for _, tail, _ in group.tails)
-    if long and len({tail for _, tail, _ in group.tails}) > 1:
+    if depth < size and not alone and _wasteful(size - depth, group.tails):
         stem = _add(Node(context[depth:], np.arange(depth, size), stems), roots)
-        stems, depth = (*stems, stem), size
+        for tails in _apart(group.tails):
+            _hang(_Group(context, tails), size, (*stems, stem), roots, alone=True)
+        return
     ids, parents, paths = _branches([tail for _, tail, _ in group.tails])
     before = size - depth
     node = None
@@ -194,6 +195,24 @@ def _hang(
         for order, place in enumerate(path, 1):
             assert node is not None
             node.reads.append((before + place, number, order, targets[order]))
+
+
+def _wasteful(before: int, tails: list[_Tail]) -> bool:
+    """Return whether a leaf of a context and its continuations attends to much that none sees."""
+    sizes = [len(tail) for tail in {tail for _, tail, _ in tails}]
+    if len(sizes) < 2:
+        return False
+    own = sum(sizes)
+    needed = before * before // 2 + own * before + sum(size * size for size in sizes) // 2
+    return (before + own) ** 2 - needed > SEEN_PAIRS
+
+
+def _apart(tails: list[_Tail]) -> list[list[_Tail]]:
+    """Return continuations in parts that begin with different tokens."""
+    parts: dict[tuple[int, ...], list[_Tail]] = {}
+    for entry in tails:
+        parts.setdefault(entry[1][:1], []).append(entry)
+    return list(parts.values())
 
 
 def _split(tails: list[_Tail]) -> list[list[_Tail]]:
@@ -323,8 +342,13 @@ def packs(roots: Iterable[Node], budget: int) -> list[Pack]:
         ranges.clear()
         done.append(pack)
 
+    roots = list(roots)
+    sizes = subtree_sizes(roots)
     for node in _walk(roots):
-        if pack.nodes and pack.size + len(node) > budget:
+        # A subtree that fits into a pack is not cut, if the one before is half full.
+        whole = sizes[id(node)]
+        wanted = whole if whole <= budget and pack.size > budget // 2 else len(node)
+        if pack.nodes and pack.size + wanted > budget:
             close()
             pack = Pack()
         first, after = pack.size, pack.size + len(node)
@@ -342,6 +366,14 @@ def packs(roots: Iterable[Node], budget: int) -> list[Pack]:
         for node in made.kept:
             done[last[id(node)]].dropped.append(node)
     return done
+
+
+def subtree_sizes(roots: Iterable[Node]) -> dict[int, int]:
+    """Return the tokens of every node's subtree, by the node's id."""
+    sizes: dict[int, int] = {}
+    for node in reversed(list(_walk(roots))):
+        sizes[id(node)] = len(node) + sum(sizes[id(child)] for child in node.children)
+    return sizes
 
 
 def _walk(roots: Iterable[Node]) -> Iterator[Node]:

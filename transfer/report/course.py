@@ -123,7 +123,7 @@ def make_exercises_page(notebook: nbformat.NotebookNode, page: Page) -> None:
             cell.metadata["mystnb"] = dict(_SHOW)
             cells.append(cell)
         else:
-            cells[-1].source += f"\n\n# The check\n{cell.source}"
+            cells[-1].source += f"\n\n# The check, a cell of its own\n{cell.source}"
             cells[-1].outputs += cell.outputs
     notebook.cells = cells
     title, _, rest = cells[0].source.partition("\n")

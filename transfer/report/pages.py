@@ -99,8 +99,24 @@ def mend_roles(
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def name_toggles(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give the buttons that unfold the table of contents a name, which the theme does not."""
+    drawn = context.get("generate_toctree_html")
+    if drawn is None:
+        return
+
+    def named(*args: Any, **kwargs: Any) -> str:
+        words = '<summary aria-label="Pages below this one">'
+        return str(drawn(*args, **kwargs)).replace("<summary>", words)
+
+    context["generate_toctree_html"] = named
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the page hook with Sphinx."""
     app.connect("html-page-context", choose_scripts, priority=LAST)
     app.connect("html-page-context", mend_roles, priority=LAST)
+    app.connect("html-page-context", name_toggles, priority=LAST)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ several together are drawn one inside the other. The resamples are one more dime
 
 from transfer.uncertainty.dependent import compared, steiger, zou_interval
 from transfer.uncertainty.differences import difference, sides
+from transfer.uncertainty.factorial import factor_interval
 from transfer.uncertainty.intervals import bootstrap, fisher_interval, interval
 from transfer.uncertainty.multiplicity import adjusted
 from transfer.uncertainty.permutations import permutation
@@ -19,6 +20,7 @@ __all__ = [
     "bootstrap",
     "compared",
     "difference",
+    "factor_interval",
     "fisher_interval",
     "interval",
     "permutation",

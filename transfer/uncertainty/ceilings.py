@@ -9,14 +9,18 @@ not such noise:
           + \frac{1}{n}\Bigl(MS_{m \times i} - \frac{MS_{s \times i}}{K}\Bigr)
 
 with V the variance of the mixtures' means, K seeds and n items, and the mean squares of an analysis
-of variance of mixtures, seeds within mixtures, and items. An item that is hard for all mixtures
-alike is no noise to a ranking. With one seed the noise of seeds cannot be had: the reliability is
+of variance of mixtures, seeds and items. An item that is hard for all mixtures alike is no noise to
+a ranking, nor is a seed that is good for all of them: runs of one seed share their first weights
+and the order of their batches. With one seed the noise of seeds cannot be had: the reliability is
 then over items alone, an upper bound.
 
-A correlation of two rankings cannot be expected above the ceiling
-:math:`\sqrt{\rho_{PT}\, \rho_{SFT}}` (Spearman, 1904). The same items are used at both stages, so
-what is peculiar to them persists too and raises r; the corrected r therefore sets one half of the
-items before fine-tuning against the other half after it, and divides by what the halves allow.
+Were the noise of the two stages independent, a correlation of two rankings could not be expected
+above the ceiling :math:`\sqrt{\rho_{PT}\, \rho_{SFT}}` (Spearman, 1904). It is not: the same items
+are used at both stages, and a fine-tuned run starts from the weights of its own pretraining, so
+what is peculiar to them persists too. An r above the ceiling owes something to noise that both
+stages share. The corrected r sets one half of the items before fine-tuning against the other half
+after it, and divides by what the halves allow; it is free of the items' part of this, not of the
+seeds'.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from scipy.stats import f as f_distribution
 
 from transfer.protocols.correlations import correlation
 from transfer.protocols.selection import mean_of_there
+from transfer.uncertainty.resampling import without_shared_shift
 
 LEAST = 0.5
 """Below this reliability a ranking is mostly noise, and the benchmark is not measurable."""
@@ -99,20 +104,28 @@ def spreads(grid: xr.Dataset, metric: str = "accuracy") -> xr.Dataset:
     -------
     Dataset
         Over `scale, stage, benchmark`, in the measure's unit: `mixtures`, the standard deviation of
-        the mixtures' means over K seeds; `seeds`, that of the seeds of a mixture, pooled over
-        mixtures (NaN with one seed); `signal`, what is left of the first without the noise of
-        seeds, :math:`\sqrt{\max(0, V - \sigma^2_{seed} / K)}`.
+        the mixtures' means over K seeds; `noise`, that of a mean over K seeds of one mixture (NaN
+        with one seed), without what a seed does to all mixtures alike; `signal`, what is left of
+        the first without the second, :math:`\sqrt{\max(0, V - \sigma^2_{seed} / K)}`; and
+        `seeds`, K, the mean over mixtures.
     """
     values = grid[metric]
     variance = mean_of_there(values, "seed").var("mixture", ddof=1)
     with warnings.catch_warnings():
         # A mixture with one seed has no variance of seeds: NaN, as said above.
         warnings.filterwarnings("ignore", "Degrees of freedom", RuntimeWarning)
-        within = mean_of_there(values.var("seed", ddof=1), "mixture")
+        within = mean_of_there(without_shared_shift(values).var("seed", ddof=1), "mixture")
     each = values.count("seed")
     count = each.where(each > 0).mean("mixture")
     left = (variance - within / count).clip(min=0)
-    return xr.Dataset({"mixtures": variance**0.5, "seeds": within**0.5, "signal": left**0.5})
+    return xr.Dataset(
+        {
+            "mixtures": variance**0.5,
+            "noise": (within / count) ** 0.5,
+            "signal": left**0.5,
+            "seeds": count,
+        }
+    )
 
 
 def marks(reliable: xr.Dataset) -> xr.DataArray:
@@ -125,7 +138,10 @@ def marks(reliable: xr.Dataset) -> xr.DataArray:
 
 
 def ceiling(reliable: xr.Dataset, before: str = "pretrain", after: str = "sft") -> xr.DataArray:
-    """Return the highest cross-stage r that noise allows in expectation, √(ρ_PT ρ_SFT); 0 to 1."""
+    """Return √(ρ_PT ρ_SFT), 0 to 1: the highest r to expect were the stages' noise independent.
+
+    Stages share their items and their seeds' weights, so r may be higher.
+    """
     both = reliable["reliability"].clip(min=0)
     product = both.sel(stage=before, drop=True) * both.sel(stage=after, drop=True)
     return (product**0.5).rename("ceiling")
@@ -277,6 +293,10 @@ def _anova(cells: np.ndarray) -> tuple[float, ...]:
     variance = means.var(ddof=1)
     item_noise = ms_items / size
     seed_df = int((seeds - 1).sum())
+    if (there == there[0]).all():
+        # What a seed does to all mixtures alike is no noise to their ranking.
+        cells = cells - np.where(there[0][:, None], cells.mean(axis=0), 0)
+        seed_df = (mixtures - 1) * int(seeds[0] - 1)
     if seed_df == 0:
         df = (mixtures - 1) * (size - 1)
         noise, seed_noise = item_noise, np.nan

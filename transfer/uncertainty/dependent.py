@@ -44,13 +44,16 @@ class Correlations(NamedTuple):
         return cls(jk=r[0, 1], hm=r[2, 3], jh=r[0, 2], jm=r[0, 3], kh=r[1, 2], km=r[1, 3])
 
 
-def compared(pair: xr.Dataset) -> xr.Dataset:
+def compared(pair: xr.Dataset, method: str = "pearson") -> xr.Dataset:
     """Return, for each benchmark, how the cross-stage r of one side differs from that of another.
 
     Parameters
     ----------
     pair : Dataset
         From `transfer.uncertainty.sides`: `measure` over `side, stage, mixture` and others.
+    method : str
+        Of the six correlations. The two methods are Pearson's; for ranks they are the usual
+        approximation.
 
     Returns
     -------
@@ -66,9 +69,11 @@ def compared(pair: xr.Dataset) -> xr.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantVector)
         six = [
-            correlate(x, y, "mixture") for x, y in ((j, k), (h, m), (j, h), (j, m), (k, h), (k, m))
+            correlate(x, y, "mixture", method)
+            for x, y in ((j, k), (h, m), (j, h), (j, m), (k, h), (k, m))
         ]
-    n = int(six[0]["n"].min())
+    # A cell rests on the fewest mixtures of its six correlations.
+    n = np.min([entry["n"].to_numpy() for entry in six], axis=0)
     r = Correlations(*(entry.to_numpy() for entry in six))
     z, p = steiger(r, n)
     low, high = zou_interval(r, n)
@@ -77,7 +82,7 @@ def compared(pair: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({name: bare.copy(data=cells) for name, cells in columns.items()})
 
 
-def steiger(r: Correlations, n: int, shared: bool = False) -> tuple[Any, Any]:
+def steiger(r: Correlations, n: int | np.ndarray, shared: bool = False) -> tuple[Any, Any]:
     r"""Return Steiger's z and its two-sided p for the difference of two dependent correlations.
 
     .. math:: z = \frac{\sqrt{n - 3}\,(\operatorname{artanh} r_{jk} - \operatorname{artanh} r_{hm})}
@@ -88,8 +93,8 @@ def steiger(r: Correlations, n: int, shared: bool = False) -> tuple[Any, Any]:
     Parameters
     ----------
     r : Correlations
-    n : int
-        Mixtures, more than 3.
+    n : int or array
+        Mixtures; with 3 or fewer there is no test, and z and p are NaN.
     shared : bool
         Whether the two share the variable j = h.
 
@@ -103,11 +108,12 @@ def steiger(r: Correlations, n: int, shared: bool = False) -> tuple[Any, Any]:
     if shared:
         pooled = pooled._replace(kh=mean, jm=mean)
     spread = np.sqrt(2 - 2 * _sampling_correlation(pooled))
-    z = np.sqrt(n - 3) * (np.arctanh(r.jk) - np.arctanh(r.hm)) / spread
+    root = np.sqrt(np.where(np.asarray(n) > 3, np.asarray(n, float) - 3, np.nan))
+    z = root * (np.arctanh(r.jk) - np.arctanh(r.hm)) / spread
     return z, 2 * ndtr(-np.abs(z))
 
 
-def zou_interval(r: Correlations, n: int, level: float = 0.95) -> tuple[Any, Any]:
+def zou_interval(r: Correlations, n: int | np.ndarray, level: float = 0.95) -> tuple[Any, Any]:
     r"""Return Zou's interval of the difference of two dependent correlations.
 
     .. math:: r_1 - r_2 - \sqrt{(r_1 - l_1)^2 + (u_2 - r_2)^2 - 2 c (r_1 - l_1)(u_2 - r_2)}

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 from transfer.errors import BadInput
 from transfer.uncertainty.resampling import Items, jackknifed, resampled
 
-KINDS = ("percentile", "bca")
+KINDS = ("percentile", "bca", "centred")
 _CELLS_AT_ONCE = 500_000
 _ROUNDING = 1e-12
 
@@ -28,6 +28,7 @@ def bootstrap(
     level: float = 0.95,
     kind: str | None = None,
     items: Items | None = None,
+    defined: float = 0.5,
     **kwargs: Any,
 ) -> xr.Dataset:
     """Return a protocol's result with bootstrap intervals.
@@ -49,20 +50,25 @@ def bootstrap(
         Of the random draws: the same seed gives the same draws whatever the protocol.
     level : float
         Coverage aimed at, in (0, 1).
-    kind : {"percentile", "bca"}, optional
+    kind : {"percentile", "bca", "centred"}, optional
         BCa corrects the percentiles for bias and for a spread that depends on the value [1]_. Its
-        acceleration comes from leaving out one mixture at a time, so it needs mixtures drawn. By
-        default BCa for mixtures alone, and percentile otherwise.
+        acceleration comes from leaving out one mixture at a time, so it needs mixtures drawn.
+        Centred percentiles are moved by the median of the resamples less the value: what was
+        measured holds the noise of items and seeds once, a resample of them holds it twice, which
+        pulls every correlation towards zero. By default BCa for mixtures alone, and centred where
+        seeds or items are drawn.
     items : mapping, optional
         Per-item measures by benchmark (`transfer.itemwise`), for `over` item.
+    defined : float
+        Share of the resamples that must have a result; an interval is NaN where fewer do.
 
     Returns
     -------
     Dataset
         `value` (of the grid itself), `low` and `high`; for a protocol that returns several
         quantities, `<name>`, `<name>_low` and `<name>_high`. Resamples without a defined result
-        (such as nine times the same mixture) are left out; an interval is NaN where more than half
-        are. The attribute `interval` says what was drawn.
+        (such as nine times the same mixture) are left out. The attribute `interval` says what
+        was drawn.
 
     References
     ----------
@@ -70,9 +76,9 @@ def bootstrap(
     """
     if not 0 < level < 1:
         raise BadInput(f"level {level} is not between 0 and 1; give 0.95 for 95 %")
-    kind = kind or ("bca" if set(over) == {"mixture"} else "percentile")
+    kind = kind or ("bca" if set(over) == {"mixture"} else "centred")
     if kind not in KINDS:
-        raise BadInput(f"kind {kind!r} is not known; give {' or '.join(KINDS)}")
+        raise BadInput(f"kind {kind!r} is not known; give {', '.join(KINDS)}")
     if kind == "bca" and "mixture" not in over:
         raise BadInput("kind bca leaves out mixtures; draw mixtures too, or give percentile")
     value = protocol(grid, *args, **kwargs)
@@ -91,7 +97,10 @@ def bootstrap(
         names, cells = {"value": ("value", "low", "high")}, {"value": (value, drawn)}
     for name, (middle, values) in cells.items():
         left_out = without[name] if isinstance(without, xr.Dataset) else without
-        low, high = interval(values, level, middle if kind == "bca" else None, left_out)
+        if kind == "centred":
+            values = values - values.median("resample") + middle
+        seen, left = (middle, left_out) if kind == "bca" else (None, None)
+        low, high = interval(values, level, seen, left, defined)
         result[names[name][1]] = low.transpose(*middle.dims).variable
         result[names[name][2]] = high.transpose(*middle.dims).variable
     result.attrs |= {
@@ -118,8 +127,9 @@ def interval(
     level: float = 0.95,
     value: xr.DataArray | None = None,
     left_out: xr.DataArray | None = None,
+    defined: float = 0.5,
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    r"""Return the interval over `resample`; NaN where most resamples are undefined.
+    r"""Return the interval over `resample`; NaN where fewer than `defined` of them have a result.
 
     The ends are the quantiles at :math:`\alpha` and :math:`1 - \alpha`, half of 1 − level each
     (percentile). With `value` and `left_out` (over a `resample` of its own, one mixture left out
@@ -152,7 +162,7 @@ def interval(
         if np.isnan(ordered[:, -1]).any():
             count -= np.isnan(ordered).sum(axis=-1)
         places = _bca(some, count, middle[rows], left[rows], tail) if corrected else at
-        enough = count >= 0.5 * some.shape[-1]
+        enough = count >= defined * some.shape[-1]
         for end, q in zip(ends, places, strict=True):
             end[rows] = np.where(enough, _quantile(ordered, count, q), np.nan)
 

@@ -58,6 +58,8 @@ def permutation(
     Dataset
         `value` and `p`: the share of orders with a result at least as extreme. All orders hold the
         one that was seen; where orders are drawn, it is counted in: p = (1 + hits) / (1 + orders).
+        With `within`, extreme is far from the mean over the orders: what ties the blocks is in
+        every one of them.
         Attributes: `orders`, `exact` (0 or 1) and `within`.
     """
     if alternative not in ("two-sided", "greater", "less"):
@@ -69,8 +71,8 @@ def permutation(
     orders = every_order(blocks) if exact else drawn_orders(blocks, permutations, seed)
     direct = "orders" in inspect.signature(protocol).parameters
     needed = needed_by(protocol, grid, args, kwargs)
-    seen = _extreme(value.to_numpy(), alternative)
-    hits = np.zeros(seen.shape)
+    middle, hits = np.zeros(value.shape), np.zeros(value.shape)
+    found_in: list[np.ndarray] = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=RuntimeWarning)
         parts = chunks(len(orders), value.to_dataset(name="value") if direct else needed)
@@ -80,11 +82,18 @@ def permutation(
                 found = protocol(needed, *args, orders=part, **kwargs)
             else:
                 found = protocol(reordered(needed, part), *args, **kwargs)
-            cells = _extreme(found.transpose(*value.dims, "resample").to_numpy(), alternative)
-            hits += (cells >= seen[..., None] - _ROUNDING).sum(axis=-1)
+            cells = found.transpose(*value.dims, "resample").to_numpy()
+            if within is None:
+                hits += _hits(cells, value.to_numpy(), middle, alternative)
+            else:
+                found_in.append(cells)
+    if within is not None:
+        cells = np.concatenate(found_in, axis=-1)
+        middle = cells.mean(axis=-1)
+        hits = _hits(cells, value.to_numpy(), middle, alternative)
     p = hits / len(orders) if exact else (1 + hits) / (1 + len(orders))
     result = value.rename("value").to_dataset()
-    result["p"] = (value.dims, np.where(np.isnan(seen), np.nan, p))
+    result["p"] = (value.dims, np.where(np.isnan(value.to_numpy()), np.nan, p))
     result.attrs |= {"orders": len(orders), "exact": int(exact), "within": within or ""}
     return result
 
@@ -146,5 +155,12 @@ def _as_they_are(orders: xr.DataArray) -> xr.DataArray:
     return xr.zeros_like(orders) + np.arange(orders.sizes["mixture"])
 
 
-def _extreme(values: np.ndarray, alternative: str) -> np.ndarray:
-    return {"two-sided": np.abs(values), "greater": values, "less": -values}[alternative]
+def _hits(cells: np.ndarray, value: np.ndarray, middle: np.ndarray, alternative: str) -> np.ndarray:
+    """Return how many orders have a result at least as far from the middle as the one seen."""
+    far: Callable[[np.ndarray], np.ndarray] = {
+        "two-sided": np.abs,
+        "greater": np.positive,
+        "less": np.negative,
+    }[alternative]
+    seen = far(value - middle)[..., None]
+    return (far(cells - middle[..., None]) >= seen - _ROUNDING).sum(axis=-1)

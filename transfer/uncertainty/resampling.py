@@ -108,6 +108,30 @@ def needed_by(
     return needed.map(lambda v: mean_of_there(v, "seed") if "seed" in v.dims else v)
 
 
+def without_shared_shift(values: xr.DataArray) -> xr.DataArray:
+    r"""Return values without what a seed does to all mixtures alike.
+
+    Runs of one seed share their first weights and the order of their batches, whatever the mixture;
+    a shift that all mixtures share moves no ranking. What is left of a cell is
+
+    .. math:: \bar x_{m\cdot} + \sqrt{\tfrac{M}{M - 1}}\,
+              (x_{ms} - \bar x_{m\cdot} - \bar x_{\cdot s} + \bar x_{\cdot\cdot})
+
+    the root giving back the variance that M mixtures lose by centring.
+
+    Parameters
+    ----------
+    values : DataArray
+        Over `mixture`, and `seed` where there are several; missing seeds are NaN.
+    """
+    count = values.sizes["mixture"]
+    if "seed" not in values.dims or count < 2:
+        return values
+    own = mean_of_there(values, "seed")
+    apart = values - own
+    return own + (count / (count - 1)) ** 0.5 * (apart - mean_of_there(apart, "mixture"))
+
+
 def draw_mixtures(grid: xr.Dataset, chosen: np.ndarray) -> xr.Dataset:
     """Return the grid with mixtures drawn anew, labels gone and their coordinates drawn along."""
     bare = grid.drop_vars("mixture", errors="ignore")
@@ -220,9 +244,14 @@ def _check(over: Sequence[str], resamples: int, items: Items | None) -> None:
 
 
 def _draw_seeds(grid: xr.Dataset, draws: np.random.Generator) -> xr.Dataset:
-    """Return the grid with seeds drawn anew within each scale, mixture and resample."""
+    """Return the grid with seeds drawn anew within each scale, mixture and resample.
+
+    Of K seeds K − 1 are drawn: the mean of those varies by s² / K, as the mean of K fresh seeds
+    does, where K draws would vary by (K − 1) / K of it.
+    """
     if "seed" not in grid.dims or grid.sizes["seed"] == 1:
         return grid
+    grid = grid.map(without_shared_shift)
     first = next(v for v in grid.data_vars.values() if "seed" in v.dims)
     others = [d for d in first.dims if d in ("stage", "benchmark")]
     there = first.notnull().any(others).transpose("resample", "scale", "mixture", "seed").to_numpy()
@@ -230,12 +259,13 @@ def _draw_seeds(grid: xr.Dataset, draws: np.random.Generator) -> xr.Dataset:
     order = np.argsort(~there, axis=-1, kind="stable")
     count = np.maximum(there.sum(axis=-1, keepdims=True), 1)
     place = np.floor(draws.random(there.shape) * count).astype(int)
-    # As many draws as there are seeds; the rest stay missing.
-    kept = np.arange(there.shape[-1]) < count
+    kept = np.arange(there.shape[-1]) < np.maximum(count - 1, 1)
     index = xr.DataArray(
         np.take_along_axis(order, place, axis=-1), dims=("resample", "scale", "mixture", "seed")
     )
-    drawn = grid.drop_vars("seed").isel({"seed": index} | _pointwise(grid, index, "seed"))
+    drawn = grid.drop_vars("seed", errors="ignore").isel(
+        {"seed": index} | _pointwise(grid, index, "seed")
+    )
     return drawn.where(xr.DataArray(kept, dims=index.dims))
 
 
