@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import t as t_distribution
+from scipy.special import stdtrit
 
 from transfer.errors import BadInput
 from transfer.protocols import (
@@ -216,7 +216,7 @@ class Estimates:
         sure = low > 0
         if of_r and self.resamples:
             free = self.mixtures - 2
-            critical = t_distribution.ppf((1 + level) / 2, free)
+            critical = stdtrit(free, (1 + level) / 2)
             sure &= ours > critical / np.sqrt(free + critical**2)
         return tuple(float(flag.where(there).mean()) for flag in (ours > 0, sure, high > 0))  # type: ignore[return-value]
 
