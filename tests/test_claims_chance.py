@@ -95,7 +95,10 @@ def test_the_structure_claim_rests_on_mantels_test():
     row = card[card["claim"] == "C3"].iloc[0]
     expected = transfer.structure_persistence(grid, "confidence")["p"].sel(scale="S").item()
     assert row["p"] == expected
-    assert row["verdict"] == _by_test(expected, 0.95)
+    by_interval = "agrees" if row["low"] > 0 else "undecided"
+    assert row["verdict"] == (
+        by_interval if _by_test(expected, 0.95) == by_interval else "undecided"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ so. The paper's 240M is held against the smallest scale here, its 1B against the
 """
 
 from transfer.claims.catalogue import CLAIMS
-from transfer.claims.claim import Claim, Row
+from transfer.claims.claim import Claim, Row, verdict
 from transfer.claims.specifications import agreement, specification_curve
-from transfer.claims.verdicts import VERDICTS, read_published, scorecard, verdict
+from transfer.claims.verdicts import VERDICTS, read_published, scorecard
 
 __all__ = [
     "CLAIMS",

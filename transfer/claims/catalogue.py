@@ -29,6 +29,13 @@ from transfer.claims.quantities import (
     structure_of_confidence,
     trade,
 )
+from transfer.claims.remarks import (
+    benchmarks_in,
+    changes_sign,
+    normalized_alike,
+    pairs_in,
+    without_one,
+)
 
 HALF = 0.5
 """The paper's threshold for rankings that persist (C1); read as "high" alignment too (C11)."""
@@ -45,24 +52,29 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C1",
         "Commonsense and Science accuracy rankings persist; NLI and Semantic ones are weak",
-        (
+        tuple(
             Row(
-                "mean r_acc of Commonsense and Science benchmarks > 0.5",
-                at_scale(rank_persistence("accuracy", "Commonsense", "Science")),
+                f"mean r_acc of {category} benchmarks > 0.5",
+                at_scale(rank_persistence("accuracy", category)),
                 above=HALF,
-                test=tie_of_rankings("accuracy", "Commonsense", "Science"),
+                test=tie_of_rankings("accuracy", category),
+                remarks=(benchmarks_in(("accuracy",), category),),
                 note="The digest gives the threshold, not the value.",
-            ),
+            )
+            for category in ("Commonsense", "Science")
+        )
+        + tuple(
             Row(
-                "mean r_acc of NLI and Semantic benchmarks < 0.5",
-                at_scale(rank_persistence("accuracy", "NLI", "Semantic")),
+                f"mean r_acc of {category} benchmarks < 0.5",
+                at_scale(rank_persistence("accuracy", category)),
                 below=HALF,
-                published=tuple(
-                    ("cross_stage_accuracy", name, None) for name in ("wic", "multirc", "mnli")
-                ),
-                test=tie_of_rankings("accuracy", "NLI", "Semantic"),
+                published=tuple(("cross_stage_accuracy", name, None) for name in known),
+                test=tie_of_rankings("accuracy", category),
+                remarks=(benchmarks_in(("accuracy",), category),),
+                measurable=(category,),
                 note="Published for three benchmarks only; weak is read as below 0.5.",
-            ),
+            )
+            for category, known in (("NLI", ("mnli",)), ("Semantic", ("wic", "multirc")))
         ),
     ),
     Claim(
@@ -80,6 +92,7 @@ CLAIMS: tuple[Claim, ...] = (
                 combine=lambda values: values[0] - values[1],
                 only="smallest",
                 test=metrics_differ,
+                remarks=(benchmarks_in(("confidence", "accuracy")),),
             ),
         ),
     ),
@@ -95,8 +108,8 @@ CLAIMS: tuple[Claim, ...] = (
                 only="smallest",
                 test=structure,
                 by_test=True,
-                note="By the Mantel test, not by the interval: a resample holds mixtures twice, "
-                "which makes both matrices more extreme.",
+                note="A verdict needs the Mantel test and the interval: a resample holds mixtures "
+                "twice, which makes both matrices more extreme.",
             ),
         ),
     ),
@@ -112,6 +125,7 @@ CLAIMS: tuple[Claim, ...] = (
                     ("cross_stage_accuracy", name, None) for name in ("wic", "winogrande", "mnli")
                 ),
                 combine=not_comparable,
+                measurable=(),
                 note="Stands in for WiC, WinoGrande and MNLI. " + _SHARE_NOTE,
             ),
             Row(
@@ -123,6 +137,7 @@ CLAIMS: tuple[Claim, ...] = (
                 ),
                 combine=not_comparable,
                 across=True,
+                measurable=(),
                 note="Stands in for WinoGrande and MNLI. " + _SHARE_NOTE,
             ),
         ),
@@ -135,6 +150,8 @@ CLAIMS: tuple[Claim, ...] = (
                 f"mean coherence of accuracy in {category} before SFT < 0",
                 at_scale(mean_coherence("accuracy", "pretrain", category)),
                 below=0,
+                remarks=(pairs_in("accuracy", "pretrain", category),),
+                measurable=(category,),
                 note="The digests give the sign, not the value.",
             )
             for category in ("Commonsense", "Semantic")
@@ -149,6 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
                 lowest_coherence(category),
                 below=0,
                 published=published,
+                measurable=(category,),
                 note=f"The benchmark with the lowest value stands in for {sheep}; its interval is "
                 "widened for the choice among them.",
             )
@@ -181,6 +199,7 @@ CLAIMS: tuple[Claim, ...] = (
                 combine=published_change,
                 across=True,
                 test=scales_differ(metric),
+                remarks=(benchmarks_in((metric,)),),
             )
             for metric, short, sign in (("accuracy", "r_acc", ">"), ("confidence", "r_conf", "<"))
         )
@@ -193,6 +212,7 @@ CLAIMS: tuple[Claim, ...] = (
                 combine=published_change,
                 across=True,
                 test=scales_differ("confidence", category),
+                remarks=(benchmarks_in(("confidence",), category),),
                 note="The published values are the authors' own, from the caption of figure 1.",
             )
             for category in ("Commonsense", "Science")
@@ -209,7 +229,11 @@ CLAIMS: tuple[Claim, ...] = (
                 published=(("intra_category_accuracy", "Science", "sft"),),
                 combine=published_change,
                 across=True,
-                note="The claim also says that the sign changes; this is about the change alone.",
+                remarks=(
+                    pairs_in("accuracy", "sft", "Science"),
+                    changes_sign(mean_coherence("accuracy", "sft", "Science")),
+                ),
+                note="Agrees only if it lies below zero before and above zero after.",
             ),
         ),
     ),
@@ -226,6 +250,7 @@ CLAIMS: tuple[Claim, ...] = (
                 ),
                 combine=published_change,
                 across=True,
+                remarks=(pairs_in("confidence", "pretrain", "Commonsense", "Science"),),
                 note="The two categories with published values; before SFT.",
             ),
             Row(
@@ -235,6 +260,7 @@ CLAIMS: tuple[Claim, ...] = (
                 published=tuple(
                     ("intra_category_confidence", name, None) for name in ("Commonsense", "Science")
                 ),
+                remarks=(pairs_in("confidence", "pretrain", "Commonsense", "Science"),),
                 note="The two categories with published values; before SFT.",
             ),
         ),
@@ -242,14 +268,23 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C10",
         "NLI is the one category whose confidence coherence rises with scale",
-        (
+        tuple(
             Row(
-                "change of mean coherence of confidence in NLI > 0",
-                change(mean_coherence("confidence", "pretrain", "NLI")),
-                above=0,
+                f"change of mean coherence of confidence in {category} {sign} 0",
+                change(mean_coherence("confidence", "pretrain", category)),
+                above=0 if sign == ">" else None,
+                below=0 if sign == "<" else None,
                 across=True,
-                note="The digests give the sign, not the value; before SFT.",
-            ),
+                remarks=(pairs_in("confidence", "pretrain", category),),
+                note="The digests give the sign, not the value; before SFT. The claim needs all "
+                "four categories.",
+            )
+            for category, sign in (
+                ("NLI", ">"),
+                ("Commonsense", "<"),
+                ("Science", "<"),
+                ("Semantic", "<"),
+            )
         ),
     ),
     Claim(
@@ -262,6 +297,7 @@ CLAIMS: tuple[Claim, ...] = (
                 above=above,
                 below=below,
                 published=(("alignment", category, None),),
+                remarks=(without_one(category), normalized_alike(category)),
                 note="Mean of both stages." + extra,
             )
             for category, quantity, above, below, extra in (
@@ -343,7 +379,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "with curated share and against web share, so this is not of code alone.",
             ),
             Row(
-                "share of benchmarks that gain with code share",
+                "share of benchmarks outside Commonsense that gain with code share",
                 code_helps,
                 above=0,
                 published=tuple(

@@ -106,8 +106,9 @@ def _orders(protocol: Callable, grid: xr.Dataset, metric: str, method: str) -> C
 
 def _exchanged(e: Estimates, pair: xr.Dataset) -> float:
     def less(pair: xr.Dataset) -> xr.DataArray:
-        mean = _mean_tie(pair, "measure", e.method)
-        return mean.isel(side=0) - mean.isel(side=1)
+        r = cross_stage(pair, "measure", e.method)
+        # Benchmark by benchmark, so that both means are over the same ones.
+        return mean_of_there(r.isel(side=0) - r.isel(side=1), "benchmark")
 
     return float(exchange(less, pair, less(pair)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,36 @@ from transfer.claims.estimates import Estimates
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean())
+
+
+def verdict(low: float, high: float, above: float | None, below: float | None) -> str:
+    """Return what an interval says about a claim that a quantity is above or below a threshold.
+
+    With both thresholds the claim is that it lies between `above` and `below`.
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "not testable yet"
+    lower = -np.inf if above is None else above
+    upper = np.inf if below is None else below
+    if low > lower and high < upper:
+        return "agrees"
+    # On the threshold itself the claim does not hold.
+    return "disagrees" if high <= lower or low >= upper else "undecided"
+
+
+class Remark(NamedTuple):
+    """What there is to say about a row beside its interval.
+
+    Attributes
+    ----------
+    words : str
+        For the note.
+    withholds : tuple of str
+        Verdicts that cannot be given for that reason; the row is then undecided.
+    """
+
+    words: str = ""
+    withholds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +71,12 @@ class Row:
     test : callable, optional
         Takes the same and returns p-values of the null that there is no tie.
     by_test : bool
-        The verdict rests on that test, not on the interval.
+        A verdict needs that test and the interval to say the same.
+    remarks : tuple of callable
+        Each takes the row, the estimates that it rests on and its scale, and returns a `Remark`.
+    measurable : tuple of str, optional
+        The claim is of weakness or of a negative sign, which noise can give. Only benchmarks that
+        are measurable count; of each of these categories there must be two (if empty, one of all).
     note : str
     """
 
@@ -54,7 +90,13 @@ class Row:
     only: str = "all"
     test: Callable[[Estimates, str], Chance] | None = None
     by_test: bool = False
+    remarks: tuple[Callable[[Row, Estimates, str], Remark], ...] = ()
+    measurable: tuple[str, ...] | None = None
     note: str = ""
+
+    def side(self, low: float, high: float) -> str:
+        """Return the verdict of an interval."""
+        return verdict(low, high, self.above, self.below)
 
 
 @dataclass(frozen=True)

@@ -6,27 +6,27 @@ All rest on the same draws of mixtures, so a difference of two quantities is res
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import stdtrit
 
 from transfer.errors import BadInput
 from transfer.protocols import (
-    ConstantVector,
     alignment,
     alignment_contrast,
     alignment_persistence,
     by_category,
     code_share_correlation,
     coherence,
-    cross_stage,
     structure_persistence,
     web_contrast,
 )
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of
+from transfer.tables import match_seeds
 from transfer.uncertainty import interval, resampled
 from transfer.uncertainty.resampling import jackknifed
 
@@ -51,6 +51,8 @@ class Estimates:
         Of the bootstrap over mixtures. With 0 resamples there is the value alone, and an interval
         is that one point.
     method : {"pearson", "spearman", "kendall"}
+    paired : bool
+        Scales are compared: what one of them lacks is left out of all.
     """
 
     def __init__(
@@ -60,10 +62,15 @@ class Estimates:
         seed: int,
         level: float,
         method: str = "pearson",
+        paired: bool = False,
     ) -> None:
+        self.whole = grid
         # What claims are about, seeds averaged once for all.
         about = [name for name in ("accuracy", "confidence") if name in grid]
         self.grid = xr.Dataset({name: measure_of(grid, name) for name in about})
+        self.paired = paired
+        if paired:
+            self.grid = self.grid.map(self.both)
         self.level = level
         self.method = method
         self.resamples = resamples
@@ -71,6 +78,54 @@ class Estimates:
         self.scales = [str(scale) for scale in grid["scale"].to_numpy()]
         self._draw: dict[str, Any] = {"resamples": resamples, "seed": seed}
         self._known: dict[tuple, xr.DataArray] = {}
+        self._parts: dict[tuple, Estimates] = {}
+
+    @cached_property
+    def matched(self) -> Estimates:
+        """The smallest and the largest scale, with as many seeds at the one as at the other."""
+        return self._like(match_seeds(self.whole.isel(scale=[0, -1])), paired=True)
+
+    @cached_property
+    def unmatched(self) -> Estimates:
+        """The smallest and the largest scale with all their seeds; values alone."""
+        return self._like(self.whole.isel(scale=[0, -1]), paired=True, resamples=0)
+
+    def part(
+        self, benchmarks: Sequence[str], scale: str | None = None, resamples: int | None = None
+    ) -> Estimates:
+        """Return the estimates of some benchmarks alone, of all scales or of one."""
+        key = (tuple(benchmarks), scale, resamples)
+        if key not in self._parts:
+            places = [self.benchmarks.index(name) for name in benchmarks]
+            grid = self.whole.isel(benchmark=places)
+            if scale is not None:
+                grid = grid.isel(scale=[self.scales.index(scale)])
+            self._parts[key] = self._like(grid, self.paired, resamples)
+        return self._parts[key]
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """The names of the benchmarks."""
+        return [str(name) for name in self.grid["benchmark"].to_numpy()]
+
+    def members(self, *categories: str) -> list[str]:
+        """Return the benchmarks of some categories, or all."""
+        if not categories:
+            return self.benchmarks
+        if "category" not in self.grid.coords:
+            raise NotTestable("the benchmarks have no category")
+        kinds = self.grid["category"].to_numpy().astype(str)
+        return [
+            name for name, kind in zip(self.benchmarks, kinds, strict=True) if kind in categories
+        ]
+
+    def both(self, values: xr.DataArray) -> xr.DataArray:
+        """Return values without those that one scale lacks, where scales are compared."""
+        return values.where(values.notnull().all("scale")) if self.paired else values
+
+    def _like(self, grid: xr.Dataset, paired: bool, resamples: int | None = None) -> Estimates:
+        count = self.resamples if resamples is None else resamples
+        return Estimates(grid, count, self._draw["seed"], self.level, self.method, paired)
 
     def of(self, protocol: Callable, *args: Any, **kwargs: Any) -> xr.DataArray:
         """Return a protocol's result on the grid and on its resamples."""
@@ -79,14 +134,11 @@ class Estimates:
         key = (protocol, args, tuple(kwargs.items()))
         if key not in self._known:
             try:
-                with warnings.catch_warnings():
-                    # The page that shows the protocol itself warns; a scorecard would repeat it.
-                    warnings.simplefilter("ignore", ConstantVector)
-                    value = protocol(self.grid, *args, **kwargs)
-                    drawn = []
-                    if self._draw["resamples"]:
-                        drawn.append(jackknifed(protocol, self.grid, *args, **kwargs))
-                        drawn.append(resampled(protocol, self.grid, *args, **self._draw, **kwargs))
+                value = protocol(self.grid, *args, **kwargs)
+                drawn = []
+                if self._draw["resamples"]:
+                    drawn.append(jackknifed(protocol, self.grid, *args, **kwargs))
+                    drawn.append(resampled(protocol, self.grid, *args, **self._draw, **kwargs))
             except BadInput as error:
                 raise NotTestable(str(error)) from error
             value = value.drop_vars(["n", "p"], errors="ignore").expand_dims("resample")
@@ -124,7 +176,10 @@ class Estimates:
         return values
 
     def mean_over(self, values: xr.DataArray, categories: Sequence[str]) -> xr.DataArray:
-        """Return the mean over the benchmarks of some categories."""
+        """Return the mean over the benchmarks of some categories, or over all."""
+        values = self.both(values)
+        if not categories:
+            return mean_of_there(values, "benchmark")
         if "category" not in values.coords:
             raise NotTestable("the benchmarks have no category")
         inside = np.isin(values["category"].to_numpy().astype(str), categories)
@@ -132,7 +187,7 @@ class Estimates:
             raise NotTestable(f"no benchmark of {' or '.join(categories)}")
         return mean_of_there(values.isel(benchmark=np.flatnonzero(inside)), "benchmark")
 
-    def share(self, values: xr.DataArray, side: int) -> Triple:
+    def share(self, values: xr.DataArray, side: int, of_r: bool = False) -> Triple:
         """Return the share of benchmarks on one side of 0, with what is sure and what is possible.
 
         Each benchmark's interval is widened (Bonferroni), so that the level holds for them all.
@@ -142,6 +197,9 @@ class Estimates:
         values : DataArray
             Over `resample, benchmark`.
         side : {−1, 1}
+        of_r : bool
+            The values are correlations over the mixtures. What is sure must then be sure by the
+            t test too: with nine mixtures the far ends of a bootstrap interval lie too close.
 
         Returns
         -------
@@ -155,7 +213,12 @@ class Estimates:
         if not there.any():
             return np.nan, np.nan, np.nan
         ours = side * values.isel(resample=0)
-        return tuple(float(flag.where(there).mean()) for flag in (ours > 0, low > 0, high > 0))  # type: ignore[return-value]
+        sure = low > 0
+        if of_r and self.resamples:
+            free = self.mixtures - 2
+            critical = stdtrit(free, (1 + level) / 2)
+            sure &= ours > critical / np.sqrt(free + critical**2)
+        return tuple(float(flag.where(there).mean()) for flag in (ours > 0, sure, high > 0))  # type: ignore[return-value]
 
     def lowest(self, values: xr.DataArray) -> Triple:
         """Return the lowest of some benchmarks with its interval, widened for the choice."""
@@ -166,16 +229,20 @@ class Estimates:
         return self.triple(values.isel(benchmark=place), level)
 
 
-def mean_cross_stage(grid: xr.Dataset, metric: str, method: str = "pearson") -> xr.DataArray:
-    """Return the mean of P1 or P2 over all benchmarks."""
-    return mean_of_there(cross_stage(grid, metric, method), "benchmark")
-
-
 def category_coherence(
-    grid: xr.Dataset, metric: str, first: str, second: str, method: str = "pearson"
+    grid: xr.Dataset,
+    metric: str,
+    first: str,
+    second: str,
+    paired: bool = False,
+    method: str = "pearson",
 ) -> xr.DataArray:
-    """Return the mean coherence within each category (P6 of P3, P4 or P5)."""
-    return by_category(coherence(grid, metric, first, second, method))
+    """Return the mean coherence within each category (P6 of P3, P4 or P5).
+
+    With `paired`, over the pairs of benchmarks that every scale has a coherence of.
+    """
+    r = coherence(grid, metric, first, second, method)
+    return by_category(r.where(r.notnull().all("scale")) if paired else r)
 
 
 def coherence_with_rest(grid: xr.Dataset, metric: str, method: str = "pearson") -> xr.DataArray:

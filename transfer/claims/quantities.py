@@ -13,6 +13,7 @@ import xarray as xr
 
 from transfer.claims.estimates import (
     Estimates,
+    NotTestable,
     Triple,
     category_coherence,
     code_share,
@@ -21,7 +22,6 @@ from transfer.claims.estimates import (
     filter_on_accuracy,
     filter_on_alignment,
     mean_alignment,
-    mean_cross_stage,
     persistence_of_alignment,
 )
 from transfer.protocols import cross_stage
@@ -60,8 +60,6 @@ def not_comparable(*values: np.ndarray) -> float:
 
 def rank_persistence(metric: str, *categories: str) -> Quantity:
     """Return the mean of P1 or P2 over benchmarks, of some categories or of all."""
-    if not categories:
-        return lambda e: e.of(mean_cross_stage, metric)
     return lambda e: e.mean_over(e.of(cross_stage, metric), categories)
 
 
@@ -69,7 +67,7 @@ def mean_coherence(metric: str, stage: str, *categories: str) -> Quantity:
     """Return the mean coherence within some categories at one stage (P6 of P3 or P4)."""
 
     def quantity(e: Estimates) -> xr.DataArray:
-        values = e.of(category_coherence, metric, stage, stage)
+        values = e.of(category_coherence, metric, stage, stage, e.paired)
         return sum(e.at(values, category=name) for name in categories) / len(categories)  # type: ignore[return-value]
 
     return quantity
@@ -108,7 +106,7 @@ def lowest_coherence(category: str) -> Callable[[Estimates, str], Triple]:
 
 def negative_share(e: Estimates, scale: str) -> Triple:
     """Return the share of benchmarks whose accuracy ranking reverses through SFT."""
-    return e.share(e.at(e.of(cross_stage, "accuracy"), scale=scale), -1)
+    return e.share(e.at(e.of(cross_stage, "accuracy"), scale=scale), -1, of_r=True)
 
 
 def flip_share(e: Estimates, scale: str) -> Triple:
@@ -120,8 +118,13 @@ def flip_share(e: Estimates, scale: str) -> Triple:
 
 
 def code_helps(e: Estimates, scale: str) -> Triple:
-    """Return the share of benchmarks whose accuracy rises with the share of code."""
-    return e.share(e.at(e.of(code_share), scale=scale, stage="pretrain"), 1)
+    """Return the share of benchmarks outside Commonsense that gain with the share of code."""
+    values = e.at(e.of(code_share), scale=scale, stage="pretrain")
+    inside = set(e.members("Commonsense"))
+    others = [place for place, name in enumerate(e.benchmarks) if name not in inside]
+    if not others:
+        raise NotTestable("no benchmark outside Commonsense")
+    return e.share(values.isel(benchmark=others), 1, of_r=True)
 
 
 def code_on_commonsense(e: Estimates) -> xr.DataArray:
@@ -142,7 +145,8 @@ def opposite_effects(e: Estimates, scale: str) -> Triple:
 
 def confidence_less_accuracy(e: Estimates) -> xr.DataArray:
     """Return how much more confidence persists than accuracy."""
-    return e.of(mean_cross_stage, "confidence") - e.of(mean_cross_stage, "accuracy")
+    # Benchmark by benchmark, so that both means are over the same ones.
+    return e.mean_over(e.of(cross_stage, "confidence") - e.of(cross_stage, "accuracy"), ())
 
 
 def structure_of_confidence(e: Estimates) -> xr.DataArray:

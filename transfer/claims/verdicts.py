@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,12 @@ import xarray as xr
 
 from transfer.claims.catalogue import CLAIMS
 from transfer.claims.chance import Chance
-from transfer.claims.claim import Row
+from transfer.claims.claim import Remark, Row
 from transfer.claims.estimates import Estimates, NotTestable
+from transfer.claims.remarks import BOTH, with_all_seeds
 from transfer.errors import BadInput
+from transfer.findings import names
+from transfer.protocols import ConstantVector
 from transfer.suite import repository
 
 VERDICTS = ("agrees", "disagrees", "undecided", "not testable yet")
@@ -31,6 +36,7 @@ def scorecard(
     seed: int = 0,
     level: float = 0.95,
     method: str = "pearson",
+    marks: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """Return what the paper claims beside what this grid shows.
 
@@ -44,6 +50,10 @@ def scorecard(
     resamples, seed, level
         Of the bootstrap over mixtures (BCa).
     method : {"pearson", "spearman", "kendall"}
+    marks : DataArray, optional
+        Which benchmarks are measurable, over `scale, benchmark`
+        (`transfer.uncertainty.ceilings.marks`). Claims of weakness or of a negative sign then rest
+        on measurable benchmarks alone, and are undecided where too few are left.
 
     Returns
     -------
@@ -52,9 +62,12 @@ def scorecard(
         high, p, p_within_web, p_within_composition, verdict, note`. The verdict is `agrees` if the
         interval lies wholly on the claim's side, `disagrees` if wholly on the other, `undecided`
         otherwise, and `not testable yet` where the grid lacks what the claim needs; the note then
-        says what. The p-values, where a claim has a permutation test, are of the null that there
-        is no tie (`transfer.claims.chance.Chance`); with 0 resamples they are left out. C3's
-        verdict rests on its p.
+        says what. A condition that the interval does not know, such as a benchmark that turns the
+        result when it is left out, makes a row undecided; the note says which. Scales are compared
+        with as many seeds at the one as at the other. The p-values, where a claim has a
+        permutation test, are of the null that there is no tie (`transfer.claims.chance.Chance`).
+        C3 needs both its p and its interval for a verdict. With 0 resamples the p-values and the
+        conditions are left out.
     """
     figures = published if isinstance(published, pd.DataFrame) else read_published(published)
     figures = figures.assign(stage=figures["stage"].fillna(""))
@@ -63,7 +76,7 @@ def scorecard(
         {
             "claim": claim.name,
             "statement": claim.statement,
-            **_judge(row, estimates, scale, figures),
+            **_quietly(row, estimates, scale, figures, marks),
         }
         for claim in CLAIMS
         for row in claim.rows
@@ -89,21 +102,6 @@ def read_published(path: Path | str | None = None) -> pd.DataFrame:
     return figures.assign(value=figures["value"].astype(float))
 
 
-def verdict(low: float, high: float, above: float | None, below: float | None) -> str:
-    """Return what an interval says about a claim that a quantity is above or below a threshold.
-
-    With both thresholds the claim is that it lies between `above` and `below`.
-    """
-    if np.isnan(low) or np.isnan(high):
-        return "not testable yet"
-    lower = -np.inf if above is None else above
-    upper = np.inf if below is None else below
-    if low > lower and high < upper:
-        return "agrees"
-    # On the threshold itself the claim does not hold.
-    return "disagrees" if high <= lower or low >= upper else "undecided"
-
-
 def _scales(row: Row, estimates: Estimates) -> Iterator[str]:
     scales = estimates.scales
     if row.across:
@@ -116,23 +114,40 @@ def _scales(row: Row, estimates: Estimates) -> Iterator[str]:
         yield from scales
 
 
-def _judge(row: Row, estimates: Estimates, scale: str, figures: pd.DataFrame) -> dict:
+def _quietly(*args: Any) -> dict:
+    with warnings.catch_warnings():
+        # The page that shows the protocol itself warns; a scorecard would repeat it.
+        warnings.simplefilter("ignore", ConstantVector)
+        return _judge(*args)
+
+
+def _judge(
+    row: Row, estimates: Estimates, scale: str, figures: pd.DataFrame, marks: xr.DataArray | None
+) -> dict:
     shown, value, source = _published(row, estimates, scale, figures)
     ours = low = high = np.nan
     chance = Chance(np.nan)
-    said, reason = "not testable yet", "one scale"
-    if not row.across or len(estimates.scales) > 1:
-        try:
-            ours, low, high = row.estimate(estimates, scale)
-            if row.test and estimates.resamples:
-                chance = row.test(estimates, scale)
-            said = verdict(low, high, row.above, row.below)
-            if row.by_test and estimates.resamples:
-                said = _by_test(chance.p, estimates.level)
-            reason = "undefined on this grid"
-        except NotTestable as error:
-            reason = str(error)
-    untested = said == "not testable yet"
+    remarks: list[Remark] = []
+    said, reason = "not testable yet", "undefined on this grid"
+    try:
+        e, first = _rests_on(row, estimates, scale, marks)
+        ours, low, high = row.estimate(e, scale)
+        said = row.side(low, high)
+        if estimates.resamples:
+            if row.test:
+                chance = row.test(e, scale)
+            if row.by_test and _by_test(chance.p, estimates.level) != said:
+                said = "undecided"
+            remarks = [first, *(remark(row, e, scale) for remark in row.remarks)]
+            if row.across:
+                remarks.append(with_all_seeds(row, e, scale, estimates))
+    except NotTestable as error:
+        reason = str(error)
+    if any(said in remark.withholds for remark in remarks):
+        said = "undecided"
+    words = [remark.words for remark in remarks if remark.words]
+    if said == "not testable yet":
+        words = [f"{said}: {reason}."]
     return {
         "quantity": row.quantity,
         "scale": scale,
@@ -146,8 +161,33 @@ def _judge(row: Row, estimates: Estimates, scale: str, figures: pd.DataFrame) ->
         "p_within_web": chance.within_web,
         "p_within_composition": chance.within_composition,
         "verdict": said,
-        "note": f"{said}: {reason}. {row.note}".strip() if untested else row.note,
+        "note": " ".join([*words, row.note]).strip(),
     }
+
+
+def _rests_on(
+    row: Row, estimates: Estimates, scale: str, marks: xr.DataArray | None
+) -> tuple[Estimates, Remark]:
+    """Return the estimates that a row rests on, and what to say of the choice."""
+    e = estimates
+    if row.across:
+        if len(e.scales) < 2:
+            raise NotTestable("one scale")
+        e = e.matched
+    if row.measurable is None or marks is None:
+        return e, Remark()
+    ends = e.scales if row.across else [scale]
+    fine = (marks.reindex(scale=ends) == "measurable").all("scale").to_series()
+    able = [name for name in e.benchmarks if fine.get(name, False)]
+    groups = [e.members(name) for name in row.measurable] or [e.benchmarks]
+    about = [name for name in e.benchmarks if any(name in group for group in groups)]
+    lost = [name for name in about if name not in able]
+    least = 2 if row.measurable else 1
+    if any(len(set(group) & set(able)) < least for group in groups):
+        listed = names(lost) if row.measurable else f"{len(lost)} of {len(about)} benchmarks"
+        return e, Remark(f"not measurable: {listed}.", BOTH)
+    kept = f"Over the {len(about) - len(lost)} measurable of {len(about)} benchmarks."
+    return e.part(able, None if row.across else scale), Remark(kept if lost else "")
 
 
 def _by_test(p: float, level: float) -> str:

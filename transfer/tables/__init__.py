@@ -15,6 +15,7 @@ from transfer.tables.measures import (
     read_notes,
     write_measures,
 )
+from transfer.tables.seeds import match_seeds, seeds_per_scale
 
 __all__ = [
     "ITEMS",
@@ -26,12 +27,14 @@ __all__ = [
     "compact",
     "items_files",
     "lookup",
+    "match_seeds",
     "missing",
     "parameters",
     "read_items",
     "read_measures",
     "read_measures_table",
     "read_notes",
+    "seeds_per_scale",
     "write_items",
     "write_measures",
 ]
