@@ -81,8 +81,11 @@ def read_trajectory(
 def _whole_scales(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the rows of the scales that have every mixture of the table, at every stage."""
     wanted = set(frame["mixture"])
-    held = frame.groupby(["scale", "stage"], sort=False)["mixture"].agg(set)
-    gone = list(dict.fromkeys(scale for (scale, _), names in held.items() if names < wanted))
+    held = [
+        (str(rows["scale"].iloc[0]), set(rows["mixture"]))
+        for _, rows in frame.groupby(["scale", "stage"], sort=False)
+    ]
+    gone = list(dict.fromkeys(scale for scale, names in held if names < wanted))
     for scale in gone:
         warnings.warn(
             f"{path}: scale {scale} lacks runs of other scales' mixtures and is left out",
