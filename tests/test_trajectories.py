@@ -10,7 +10,7 @@ from transfer import findings
 from transfer.errors import BadInput
 from transfer.report.execute import execute
 from transfer.suite import repository
-from transfer.trajectories import ends, read_trajectory
+from transfer.trajectories import ScaleLeftOut, ends, read_trajectory
 
 POINTS = {"pretrain": (10, 40, 160), "sft": (20, 80)}
 
@@ -89,6 +89,14 @@ def test_what_is_no_trajectory_is_refused(path, tmp_path):
     rows.assign(step=rows["step"].where(~other, 30)).to_parquet(path)
     with pytest.raises(BadInput, match="S sft have other points"):
         read_trajectory(path, "mini")
+
+
+def test_a_scale_that_is_not_whole_yet_is_left_out_with_a_word(path):
+    rows = table()
+    rows[(rows["scale"] == "S") | (rows["mixture"] < "V2")].to_parquet(path)
+    with pytest.warns(ScaleLeftOut, match="scale M lacks runs"):
+        grid = read_trajectory(path, "mini")
+    assert grid["scale"].to_numpy().tolist() == ["S"]
 
 
 def test_foresight_says_from_where_on_the_interval_is_above_zero():

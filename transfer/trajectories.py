@@ -6,6 +6,7 @@ point of pretraining and `after` the end of SFT says how early a score begins to
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from transfer.errors import BadInput
 from transfer.suite import STAGES, load_suite
 from transfer.tables.dataset import to_grid
 from transfer.tables.measures import check_measures, read_raw
+
+
+class ScaleLeftOut(UserWarning):
+    """A scale of a trajectory is not whole yet."""
 
 
 def read_trajectory(
@@ -43,6 +48,11 @@ def read_trajectory(
         the share of that stage's steps; its coordinates are `part` (pretrain or sft) and `share`
         in (0, 1].
 
+    Warns
+    -----
+    ScaleLeftOut
+        If a scale lacks a mixture that another has: its correlations would be of other mixtures.
+
     Raises
     ------
     BadInput
@@ -53,7 +63,7 @@ def read_trajectory(
     for name in ("scale", "stage", "mixture", "step"):
         if name not in frame:
             raise BadInput(f"{path}: column {name} is missing; give a trajectory, not measures")
-    labelled, points = _labelled(frame, path)
+    labelled, points = _labelled(_whole_scales(frame, path), path)
     grid = to_grid(
         check_measures(labelled, str(path)),
         normalization,
@@ -66,6 +76,23 @@ def read_trajectory(
     return grid.assign_coords(
         part=("stage", known["part"].to_numpy(object)), share=("stage", known["share"].to_numpy())
     )
+
+
+def _whole_scales(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the rows of the scales that have every mixture of the table, at every stage."""
+    wanted = set(frame["mixture"])
+    held = [
+        (str(rows["scale"].iloc[0]), set(rows["mixture"]))
+        for _, rows in frame.groupby(["scale", "stage"], sort=False)
+    ]
+    gone = list(dict.fromkeys(scale for scale, names in held if names < wanted))
+    for scale in gone:
+        warnings.warn(
+            f"{path}: scale {scale} lacks runs of other scales' mixtures and is left out",
+            ScaleLeftOut,
+            stacklevel=3,
+        )
+    return frame[~frame["scale"].isin(gone)]
 
 
 def _labelled(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
