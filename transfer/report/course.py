@@ -16,7 +16,6 @@ import pandas as pd
 
 from transfer import findings
 from transfer.files import replacing
-from transfer.measures import padded
 from transfer.report.execute import Page, read_text_notebook
 from transfer.suite import STAGES, load_suite, repository
 from transfer.tables import read_items
@@ -86,7 +85,7 @@ def answers() -> pd.DataFrame:
     items = items[items["benchmark"].isin(ANSWERED)].reset_index(drop=True)
     parts = [items[["benchmark", "item", "gold"]]]
     for name, column in (("option", "loglikelihood"), ("bytes", "n_bytes")):
-        wide = pd.DataFrame(padded(items[column])).round(5)
+        wide = pd.DataFrame(items[column].map(list).to_list()).round(5)
         parts.append((wide.astype("Int64") if name == "bytes" else wide).add_prefix(f"{name}_"))
     return pd.concat(parts, axis="columns")
 
