@@ -81,11 +81,13 @@ def scores() -> pd.DataFrame:
 
 def answers() -> pd.DataFrame:
     """Return one run's log-likelihoods, a row an item and a column an option."""
+    from transfer.measures import padded
+
     items, _ = read_items(repository() / "data" / SUITE / "items" / f"{RUN}.parquet")
     items = items[items["benchmark"].isin(ANSWERED)].reset_index(drop=True)
     parts = [items[["benchmark", "item", "gold"]]]
     for name, column in (("option", "loglikelihood"), ("bytes", "n_bytes")):
-        wide = pd.DataFrame(items[column].map(list).to_list()).round(5)
+        wide = pd.DataFrame(padded(items[column])).round(5)
         parts.append((wide.astype("Int64") if name == "bytes" else wide).add_prefix(f"{name}_"))
     return pd.concat(parts, axis="columns")
 
