@@ -14,7 +14,13 @@ from transfer.claims.chance import Chance
 from transfer.claims.claim import verdict
 from transfer.claims.estimates import Estimates
 from transfer.claims.quantities import code_helps, confidence_less_accuracy, negative_share
-from transfer.claims.remarks import normalized_alike, with_all_seeds, without_one
+from transfer.claims.remarks import (
+    BOTH,
+    effects_are_clear,
+    normalized_alike,
+    with_all_seeds,
+    without_one,
+)
 from transfer.claims.verdicts import _judge, _quietly, read_published
 from transfer.tables import match_seeds, seeds_per_scale
 
@@ -234,3 +240,19 @@ def test_commonsense_gainers_are_not_counted():
 def test_equal_seeds_need_no_word():
     e = Estimates(make_grid(11), 10, 0, 0.95)
     assert with_all_seeds(only("C7", "mean r_acc"), e.matched, "S to L", e).words == ""
+
+
+def test_a_product_of_effects_needs_both_clear_of_the_designs_noise():
+    grid = make_grid(12, scales=("S",), seeds=1)
+    row = only("C13", "alignment")
+    remark = effects_are_clear(row, Estimates(grid, 60, 0, 0.95), "S")
+    assert remark.withholds == BOTH
+    assert "not both are clear of zero" in remark.words
+    # The filter takes accuracy away and puts confidence in line with it, in NLI alone.
+    nli = (grid["category"] == "NLI") & (grid["web"] == "V2")
+    level = xr.DataArray(np.linspace(0, 1, grid.sizes["benchmark"]), dims="benchmark")
+    noise = 0.001 * grid["accuracy"]
+    grid["confidence"] = 0.5 + xr.where(grid["web"] == "V2", 1, -1) * 0.1 * level + noise
+    grid["accuracy"] = 0.5 + 0.1 * level - 0.2 * nli + noise
+    remark = effects_are_clear(row, Estimates(grid, 60, 0, 0.95), "S")
+    assert remark.withholds == ()

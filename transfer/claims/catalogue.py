@@ -32,6 +32,7 @@ from transfer.claims.quantities import (
 from transfer.claims.remarks import (
     benchmarks_in,
     changes_sign,
+    effects_are_clear,
     normalized_alike,
     pairs_in,
     without_one,
@@ -350,6 +351,7 @@ CLAIMS: tuple[Claim, ...] = (
                     ("educational_filter_alignment_delta", "NLI", "pretrain"),
                 ),
                 combine=lambda values: values[0] * values[1],
+                remarks=(effects_are_clear,),
                 note="V2 less V1, before SFT; a negative product means that one is traded for the "
                 "other.",
             ),
@@ -360,6 +362,7 @@ CLAIMS: tuple[Claim, ...] = (
                 published=(("educational_filter_accuracy_delta", "NLI", "pretrain"),),
                 combine=lambda small, large: float(small[0] * large[0]),
                 across=True,
+                remarks=(effects_are_clear,),
                 note="V2 less V1, before SFT; a negative product means opposite signs.",
             ),
         ),

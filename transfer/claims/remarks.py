@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import xarray as xr
+
 from transfer.claims.claim import Remark, Row
 from transfer.claims.estimates import Estimates, NotTestable, category_coherence
 from transfer.claims.quantities import Quantity, alignment_of
 from transfer.findings import names, number
-from transfer.protocols import cross_stage
+from transfer.protocols import alignment_contrast, cross_stage, web_contrast
 from transfer.tables import seeds_per_scale
+from transfer.uncertainty import factor_interval
 
 Remarked = Callable[[Row, Estimates, str], Remark]
 
@@ -103,6 +106,32 @@ def changes_sign(quantity: Quantity) -> Remarked:
         )
 
     return remark
+
+
+def effects_are_clear(row: Row, e: Estimates, scale: str) -> Remark:
+    """Ask that both effects of the educational filter on NLI be clear of zero by the design.
+
+    A product of two effects is clear of zero only if both are. The bootstrap draws three pairs
+    afresh and is too sure of each; the interval from the design is not, taken at half the error
+    for each of the two.
+    """
+    level = 1 - (1 - e.level) / 2
+    asked: list[tuple[Callable[..., xr.DataArray], str]]
+    if row.across:
+        asked = [(web_contrast, e.scales[place]) for place in (0, -1)]
+    else:
+        asked = [(web_contrast, scale), (alignment_contrast, scale)]
+    said, clear = [], True
+    for protocol, at_scale in asked:
+        found = factor_interval(protocol, e.whole, level=level)
+        cell = found.sel(scale=at_scale, stage="pretrain", contrast="V2-V1", category="NLI")
+        value, low, high = (float(cell[name]) for name in ("value", "low", "high"))
+        said.append(number(value, low, high))
+        clear &= low > 0 or high < 0
+    words = f"The two effects, by the design's own noise: {names(said)}"
+    return Remark(
+        f"{words}{'' if clear else '; not both are clear of zero'}.", () if clear else BOTH
+    )
 
 
 def with_all_seeds(row: Row, e: Estimates, scale: str, whole: Estimates) -> Remark:
