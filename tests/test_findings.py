@@ -96,3 +96,20 @@ def test_a_claim_has_one_line_with_its_verdicts_counted():
     short = findings.claims_in_short(card)
     assert short["claim"].tolist() == ["C1", "C2"]
     assert short["here"].tolist() == ["undecided (2), agrees (1)", "disagrees"]
+
+
+def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
+    rows = pd.DataFrame(
+        {
+            "scale": "S",
+            "benchmark": ["a", "b", "c"],
+            "value": [0.8, 0.7, 0.1],
+            "low": [0.5, 0.4, -0.5],
+            "high": [0.9, 0.9, 0.6],
+            "mark": ["measurable", "not measurable", "measurable"],
+        }
+    )
+    mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
+    said = findings.persistence(rows, mean, "accuracy")
+    assert "Of the 2 that are clear of zero, 1 can be told from noise" in said
+    assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")

@@ -74,7 +74,7 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
     Parameters
     ----------
     per_benchmark : DataFrame
-        P1 or P2: `scale, benchmark, value, low, high`.
+        P1 or P2: `scale, benchmark, value, low, high`, and where it is known `mark`.
     mean : DataFrame
         The mean over benchmarks: `scale, value, low, high`.
     metric : str
@@ -96,6 +96,12 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         )
         if absent := int(counts.get("not measured", 0)):
             sentence += f" {absent} more could not be measured."
+        clear = rows[rows["verdict"].isin(["persists", "reverses"])]
+        if "mark" in clear and len(clear):
+            kept = int((clear["mark"] == "measurable").sum())
+            sentence += (
+                f" Of the {len(clear)} that are clear of zero, {kept} can be told from noise."
+            )
         said.append(sentence)
     return " ".join(said)
 
