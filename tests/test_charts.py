@@ -195,7 +195,6 @@ FIGURES = {
     "linked_mixtures at two scales": lambda: charts.linked_mixtures(
         per_benchmark(("S", "L")), scored(("S", "L"))
     ),
-    "rank_shift": lambda: charts.rank_shift(mixtures()),
     "coherence_heatmap": lambda: charts.coherence_heatmap(pairs()),
     "coherence_heatmap of one category": lambda: charts.coherence_heatmap(
         pairs().query("category_i == 'NLI' and category_j == 'NLI'")

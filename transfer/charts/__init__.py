@@ -15,7 +15,6 @@ from transfer.charts.persistence import (
     alignment_chart,
     factor_effects_chart,
     main_effects_chart,
-    rank_shift,
     reliability_ranking,
     transfer_by_category,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "main_effects_chart",
     "mixture_shares",
     "power_curves",
-    "rank_shift",
     "reliability_diagram",
     "reliability_ranking",
     "scorecard_chart",

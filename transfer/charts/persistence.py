@@ -11,7 +11,6 @@ from transfer.charts.estimates import (
     Encoding,
     describe_estimates,
     estimates,
-    layered,
     need,
     only,
     several,
@@ -202,37 +201,6 @@ def main_effects_chart(
     )
 
 
-def rank_shift(
-    table: pd.DataFrame, quantity: str = "accuracy", percent: bool = True
-) -> alt.LayerChart | alt.Chart:
-    """Return the mixtures before and after fine-tuning on one benchmark, one labelled point each.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `mixture, stage, value`, one row for each mixture and stage, and where there is: `web`.
-    quantity : str
-        What the value is.
-    percent : bool
-        Show it, a share, in per cent.
-    """
-    need(table, "mixture", "stage", "value")
-    for column in ("benchmark", "scale"):
-        if column in table:
-            only(table, column)
-    extra = ["web"] if "web" in table else []
-    wide = table.pivot_table("value", ["mixture", *extra], "stage")
-    wide = wide.reindex(columns=["pretrain", "sft"]).dropna().reset_index()
-    first = wide.sort_values("pretrain", ascending=False)["mixture"].tolist()
-    after = wide.sort_values("sft", ascending=False)["mixture"].tolist()
-    description = f"{quantity} of {len(wide)} mixtures before and after fine-tuning."
-    if len(wide):
-        place = after.index(first[0]) + 1
-        description += f" The best before, {first[0]}, is number {place} after; the best after is "
-        description += f"{after[0]}. Order after: {', '.join(after)}."
-    return layered(paired_points(wide, quantity, percent), 320, description)
-
-
 def paired_points(
     wide: pd.DataFrame, quantity: str, percent: bool = True, chosen: alt.Parameter | None = None
 ) -> list[alt.Chart]:
@@ -242,8 +210,10 @@ def paired_points(
     ----------
     wide : DataFrame
         `mixture, pretrain, sft`, and where there is: `web`.
-    quantity, percent
-        As in `rank_shift`.
+    quantity : str
+        What the scores are.
+    percent : bool
+        Show them, shares, in per cent.
     chosen : Parameter, optional
         A selection that says which rows are shown.
     """

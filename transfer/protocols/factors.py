@@ -9,6 +9,7 @@ from transfer.errors import BadInput
 from transfer.protocols.alignments import alignment
 from transfer.protocols.correlations import correlate
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of, without
+from transfer.protocols.stages import by_category
 
 BASELINE = "V1"
 
@@ -60,16 +61,8 @@ def web_contrast(
         compositions.
     """
     values = without(measure_of(grid, metric, keep_seeds), "chance", "normalization")
-    names, category = categories_of(values), values["category"].to_numpy()
-    differences = _contrasts(values)
-    benchmarks = xr.concat(
-        [
-            mean_of_there(differences.isel(benchmark=np.flatnonzero(category == name)), "benchmark")
-            for name in names
-        ],
-        "category",
-    )
-    return _mean_contrast(benchmarks, names).rename(f"web_contrast_{metric}")
+    means = without(by_category(_contrasts(values)), "n")
+    return _mean_contrast(means, categories_of(values)).rename(f"web_contrast_{metric}")
 
 
 def main_effects(
@@ -89,20 +82,12 @@ def main_effects(
         of each level and `n`, its mixtures. A composition is named by its share of code.
     """
     values = without(measure_of(grid, metric, keep_seeds), "chance", "normalization")
-    names, category = categories_of(values), values["category"].to_numpy()
     for coordinate in ("web", "code_share"):
         _require(values, coordinate)
     web, share = values["web"], values["code_share"].astype(float)
     marked = [str(name) for name in values.coords if "mixture" in values[name].dims]
     web, share = (without(c, *map(str, c.coords)) for c in (web, share))
-    bare = without(values, *marked)
-    means = xr.concat(
-        [
-            mean_of_there(bare.isel(benchmark=np.flatnonzero(category == name)), "benchmark")
-            for name in names
-        ],
-        "category",
-    ).assign_coords(category=np.array(names, dtype=object))
+    means = without(by_category(without(values, *marked)), "n")
     sources = sorted({str(name) for name in np.unique(web.to_numpy())})
     compositions = np.unique(share.to_numpy())
     members = [web == name for name in sources]

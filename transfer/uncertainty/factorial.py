@@ -25,7 +25,8 @@ from scipy.stats import t as t_distribution
 from transfer.errors import BadInput
 from transfer.protocols.alignments import alignment
 from transfer.protocols.factors import alignment_contrast, main_effects, web_contrast
-from transfer.protocols.selection import categories_of, mean_of_there, measure_of, without
+from transfer.protocols.selection import measure_of, without
+from transfer.protocols.stages import by_category
 
 
 def factor_interval(
@@ -59,7 +60,7 @@ def factor_interval(
     """
     value = protocol(grid, *args, **kwargs)
     if protocol in (web_contrast, main_effects):
-        scores = _category_means(measure_of(grid, *(args or ("accuracy",)), **kwargs))
+        scores = without(by_category(measure_of(grid, *(args or ("accuracy",)), **kwargs)), "n")
     elif protocol is alignment_contrast:
         scores = without(alignment(grid, *args, **kwargs), "n")
     else:
@@ -77,17 +78,6 @@ def factor_interval(
     result["low"], result["high"] = value.variable - spread, value.variable + spread
     result.attrs |= {"interval": "design", "level": level}
     return result
-
-
-def _category_means(values: xr.DataArray) -> xr.DataArray:
-    """Return each mixture's mean over the benchmarks of every category."""
-    bare = without(values, "chance", "normalization")
-    names, category = categories_of(bare), bare["category"].to_numpy()
-    parts = [
-        mean_of_there(bare.isel(benchmark=np.flatnonzero(category == name)), "benchmark")
-        for name in names
-    ]
-    return xr.concat(parts, "category").assign_coords(category=np.array(names, dtype=object))
 
 
 def _unexplained(scores: xr.DataArray) -> xr.Dataset:
