@@ -144,4 +144,4 @@ TABLES = (
         ),
     ),
 )
-"""Every table that is committed or written, in reading order."""
+"""The tables of a study, in reading order; those of `data/bench` are described beside them."""
