@@ -99,6 +99,14 @@ def mend_roles(
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def escape_title(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Keep a title text: the theme writes it as it is into the heading of a printed page."""
+    if "pagetitle" in context:
+        context["pagetitle"] = html.escape(context["pagetitle"])
+
+
 def name_toggles(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -118,5 +126,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the page hook with Sphinx."""
     app.connect("html-page-context", choose_scripts, priority=LAST)
     app.connect("html-page-context", mend_roles, priority=LAST)
+    app.connect("html-page-context", escape_title, priority=LAST)
     app.connect("html-page-context", name_toggles, priority=LAST)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,8 +75,10 @@ def compared(pair: xr.Dataset, method: str = "pearson") -> xr.Dataset:
     # A cell rests on the fewest mixtures of its six correlations.
     n = np.min([entry["n"].to_numpy() for entry in six], axis=0)
     r = Correlations(*(entry.to_numpy() for entry in six))
-    z, p = steiger(r, n)
-    low, high = zou_interval(r, n)
+    # A correlation of one, as of three mixtures in the same order, has neither.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z, p = steiger(r, n)
+        low, high = zou_interval(r, n)
     columns = {"value": r.jk - r.hm, "low": low, "high": high, "z": z, "p": p}
     bare = six[0].drop_vars("n")
     return xr.Dataset({name: bare.copy(data=cells) for name, cells in columns.items()})
