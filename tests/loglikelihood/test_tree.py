@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from transfer.loglikelihood import Encoded, Engine
+from transfer.loglikelihood import Encoded, Engine, attention
 from transfer.loglikelihood import engine as engines
 from transfer.loglikelihood.tree import LEAF_TOKENS, packs, plant
 
@@ -182,11 +182,11 @@ def test_threads_wait_for_stems_that_another_runs(model, monkeypatch):
     engine = Engine(model, LONGEST, "blocks", 64 * 4, 4)
     run, seen = engine._run_tree, []
 
-    def slow(pack, stems):
+    def slow(pack, stems, read):
         if not seen:
             time.sleep(0.2)
         seen.append((threading.get_ident(), len(pack.kept)))
-        return run(pack, stems)
+        return run(pack, stems, read)
 
     engine._run_tree = slow
     scores = engine(encoded)
@@ -197,6 +197,23 @@ def test_threads_wait_for_stems_that_another_runs(model, monkeypatch):
     assert (scores.greedy == greedy).all()
 
 
+@pytest.mark.parametrize("budget", [2, 400, 800, 100_000])
+def test_threads_get_packs_of_like_size_within_the_budget(model, monkeypatch, budget):
+    monkeypatch.setattr(engines, "LEAST_TOKENS", 16)
+    draw = np.random.default_rng(0)
+    sizes = draw.integers(10, 60, 40).tolist()
+    contexts = [tuple(draw.integers(0, 6, size).tolist()) for size in sizes]
+    roots = plant([Encoded(context, (1,)) for context in contexts], LONGEST).roots
+    made = [
+        pack.size for pack in Engine(model, LONGEST, "blocks", budget, threads=2)._cut(roots, 2)
+    ]
+    assert sum(made) == sum(sizes)
+    assert max(made) <= max(budget // 2, max(sizes))
+    if budget > 2:
+        assert len(made) % 2 == 0
+        assert max(made) < 1.15 * sum(made) / len(made)
+
+
 def test_what_stops_one_thread_stops_those_that_wait_for_it(model, monkeypatch):
     monkeypatch.setattr(engines, "LEAST_TOKENS", 1)
     stem = (1, 2, 3) * 20
@@ -204,11 +221,11 @@ def test_what_stops_one_thread_stops_those_that_wait_for_it(model, monkeypatch):
     engine = Engine(model, LONGEST, "blocks", 64 * 3, 3)
     run = engine._run_tree
 
-    def broken(pack, stems):
+    def broken(pack, stems, read):
         if pack.kept:
             time.sleep(0.2)
             raise RuntimeError("the first fault")
-        return run(pack, stems)
+        return run(pack, stems, read)
 
     engine._run_tree = broken
     before = torch.get_num_threads()
@@ -233,6 +250,25 @@ def test_the_last_layer_is_run_where_it_is_read(model, monkeypatch):
     scores = engine(encoded)
     assert sizes == [30, 6]
     assert [layer.mlp.forward for layer in model.model.layers] == before
+    expected, _ = one_by_one(model, encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+
+
+def test_in_the_last_layer_only_tokens_that_are_read_attend(model, monkeypatch):
+    asked = []
+    flash = attention._flash
+
+    def counted(query, *rest):
+        asked.append(query.shape[0] * query.shape[2])
+        return flash(query, *rest)
+
+    monkeypatch.setattr(attention, "_flash", counted)
+    stem = (1, 2) * 20
+    encoded = [Encoded((*stem, number, 4), (5, number)) for number in range(6)]
+    scores = Engine(model, LONGEST, "blocks", threads=1)(encoded)
+    # First layer: the stem and, padded to its size, a leaf of three tokens; the other leaves; all
+    # leaves under the stem. Last layer: the two tokens of each leaf that are read.
+    assert asked == [2 * 40, 5 * 3, 6 * 3, 6 * 2, 6 * 2]
     expected, _ = one_by_one(model, encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
 

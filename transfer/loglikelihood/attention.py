@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import AttentionInterface
 
+from transfer.loglikelihood.blocks import plan
 from transfer.loglikelihood.tree import Node, Pack
 
 NAME = "transfer_tree"
@@ -29,16 +30,6 @@ WAYS = ("blocks", "sdpa", "flex")
 
 class UnsupportedAttentionError(Exception):
     """A model asks for what attention over a tree does not do."""
-
-
-class _Block(NamedTuple):
-    """Nodes of like size: which tokens, (node, token), and which of them each sees.
-
-    `mask` is None where every node is a chain.
-    """
-
-    places: torch.Tensor
-    mask: torch.Tensor | None
 
 
 class _Stem(NamedTuple):
@@ -113,6 +104,8 @@ class TreeAttention:
         The pack, and the stems of all packs.
     device, dtype
         Of the model.
+    last, rows
+        A layer in which only the tokens at `rows`, in their order, need to attend.
     """
 
     def __init__(
@@ -123,20 +116,18 @@ class TreeAttention:
         stems: Stems,
         device: torch.device,
         dtype: torch.dtype,
+        last: int = -1,
+        rows: np.ndarray | None = None,
     ) -> None:
         self.way, self.longest, self.pack, self.stems = way, longest, pack, stems
-        self.calls = 0
+        self.calls, self.last = 0, last
         self._places = {
             id(node): slice(start, start + len(node))
             for node, start in zip(pack.nodes, pack.starts, strict=True)
         }
         if way == "blocks":
-            self.blocks, inverse = _blocks(pack, device, dtype)
-            self.inverse = torch.from_numpy(inverse).to(device)
-            # Stems of one depth have no token below them in common.
-            self.levels: dict[int, list[tuple[Node, int, int]]] = {}
-            for seen in pack.seen:
-                self.levels.setdefault(len(seen[0].stems), []).append(seen)
+            self._calls = plan(pack, None, device, dtype)
+            self._last_calls = self._calls if rows is None else plan(pack, rows, device, dtype)
         else:
             self._mask_whole(device)
 
@@ -180,25 +171,27 @@ class TreeAttention:
         scale: float | None,
         layer: int,
     ) -> torch.Tensor:
+        calls = self._last_calls if layer == self.last else self._calls
         groups = query.shape[1] // keys.shape[1]
-        rows = [x[0].transpose(0, 1) for x in (query, keys, values)]
+        size = query.shape[2]
+        if calls.rows is not None:
+            if not len(calls.rows):
+                return torch.zeros_like(query).transpose(1, 2)
+            query = query.index_select(2, calls.rows)
+        by_row = [x[0].transpose(0, 1) for x in (query, keys, values)]
         outs, sums = [], []
-        for block in self.blocks:
-            count, width = block.places.shape
+        for block in calls.blocks:
             q, k, v = (
-                x.index_select(0, block.places.view(-1))
-                .view(count, width, *x.shape[1:])
-                .transpose(1, 2)
-                for x in rows
+                x.index_select(0, which.view(-1)).view(*which.shape, *x.shape[1:]).transpose(1, 2)
+                for x, which in zip(by_row, (block.asking, block.places, block.places), strict=True)
             )
             out, total = _flash(q, _repeat(k, groups), _repeat(v, groups), block.mask, scale)
-            outs.append(out.transpose(1, 2).reshape(count * width, *rows[0].shape[1:]))
-            sums.append(total.transpose(1, 2).reshape(count * width, -1))
-        merged = torch.cat(outs).index_select(0, self.inverse)
-        if not self.levels:
-            return merged[None]
-        total = torch.cat(sums).index_select(0, self.inverse)
-        for level in self.levels.values():
+            outs.append(out.transpose(1, 2).flatten(0, 1))
+            sums.append(total.transpose(1, 2).flatten(0, 1))
+        merged = torch.cat(outs).index_select(0, calls.inverse)
+        if calls.levels:
+            total = torch.cat(sums).index_select(0, calls.inverse)
+        for level in calls.levels:
             part = torch.zeros_like(merged)
             above = torch.full_like(total, -torch.inf)
             for node, first, last in level:
@@ -212,6 +205,8 @@ class TreeAttention:
             merged.mul_((total - both).exp_().to(merged.dtype)[..., None])
             merged.addcmul_(part, (above - both).exp_().to(merged.dtype)[..., None])
             total = both
+        if calls.rows is not None:
+            merged = merged.new_zeros(size, *merged.shape[1:]).index_copy_(0, calls.rows, merged)
         return merged[None]
 
     def _mask_whole(self, device: torch.device) -> None:
@@ -319,61 +314,6 @@ def _flash(
 
 def _repeat(heads: torch.Tensor, times: int) -> torch.Tensor:
     return heads if times == 1 else heads.repeat_interleave(times, 1)
-
-
-def _blocks(
-    pack: Pack, device: torch.device, dtype: torch.dtype
-) -> tuple[list[_Block], np.ndarray]:
-    """Return the blocks of a pack, and for every token its place in their outputs."""
-    inverse = np.empty(pack.size, dtype=np.int64)
-    blocks: list[_Block] = []
-    before = 0
-    for members in _alike(pack):
-        sizes = np.array([len(pack.nodes[at]) for at in members])
-        starts = np.array([pack.starts[at] for at in members])
-        width = int(sizes.max())
-        column = np.arange(width)
-        real = column < sizes[:, None]
-        index = np.where(real, starts[:, None] + column, starts[:, None])
-        inverse[index[real]] = before + np.flatnonzero(real)
-        before += index.size
-        mask = None
-        if pack.nodes[members[0]].ends is not None:
-            ends = np.zeros((len(members), width), dtype=np.int64)
-            for row, at in enumerate(members):
-                node = pack.nodes[at]
-                assert node.ends is not None
-                ends[row, : len(node)] = node.ends
-            sees = (column <= column[:, None]) & (column[:, None] < ends[:, None, :])
-            # A token of the padding sees itself, since a row of nothing has no softmax.
-            sees |= np.eye(width, dtype=bool)
-            blocked = torch.zeros(sees.shape, dtype=dtype)
-            mask = blocked.masked_fill_(~torch.from_numpy(sees), -torch.inf)[:, None].to(device)
-        blocks.append(_Block(torch.from_numpy(index).to(device), mask))
-    return blocks, inverse
-
-
-def _alike(pack: Pack) -> Iterator[list[int]]:
-    """Yield the numbers of nodes that go into one call: chains or trees, of like size."""
-    order = sorted(
-        range(len(pack.nodes)),
-        key=lambda at: (pack.nodes[at].ends is not None, -len(pack.nodes[at])),
-    )
-    members: list[int] = []
-    padding = 0
-    for at in order:
-        node = pack.nodes[at]
-        if members:
-            first = pack.nodes[members[0]]
-            short = len(first) - len(node)
-            other = (first.ends is None) != (node.ends is None)
-            # A call costs about as much as this padding.
-            if other or (padding + short > 64 and short > len(first) // 8):
-                yield members
-                members, padding, short = [], 0, 0
-            padding += short
-        members.append(at)
-    yield members
 
 
 def _flex(device: torch.device) -> Any:

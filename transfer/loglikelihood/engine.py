@@ -7,6 +7,7 @@ import gc
 import inspect
 import itertools
 import logging
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from transfer.loglikelihood.attention import (
     TreeAttention,
     UnsupportedAttentionError,
 )
-from transfer.loglikelihood.narrow import narrowed, reading
+from transfer.loglikelihood.narrow import WORTH, narrowed, reading
 from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
 
 PACK_TOKENS = {"cpu": 2048, "other": 8192}
@@ -29,6 +30,9 @@ PACK_TOKENS = {"cpu": 2048, "other": 8192}
 
 LEAST_TOKENS = 256
 """Tokens of a pack below which it is not cut further to keep all cores busy."""
+
+FEW_PACKS = 16
+"""Packs of a call up to which the least size is searched that does not give another pack."""
 
 LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
 """Logits held at a time, in bytes of float32: on a CPU, what stays in its cache."""
@@ -177,7 +181,7 @@ class Engine:
         cores busy, and every operation would wait for the slowest of them.
         """
         threads = 1 if self.way != "blocks" or torch.is_autocast_enabled("cpu") else self._threads
-        made = packs(roots, self._budget(roots, threads))
+        made = self._cut(roots, threads)
         stems = Stems(made)
 
         def run(pack: Pack) -> _Pass:
@@ -207,17 +211,21 @@ class Engine:
                 pool.shutdown(cancel_futures=True)
                 torch.set_num_threads(before)
 
-    def _budget(self, roots: Sequence[Node], threads: int) -> int:
-        """Return the tokens of a pack, so that all threads have like much to do."""
+    def _cut(self, roots: Sequence[Node], threads: int) -> list[Pack]:
+        """Return the packs of a tree, so that all threads have like much to do."""
         if threads == 1:
-            return self.pack_tokens
+            return packs(roots, self.pack_tokens)
         sizes = subtree_sizes(roots)
         tokens = sum(sizes[id(root)] for root in roots)
         most = max(1, self.pack_tokens // threads)
         # Packs are filled to the last node that fits.
         slack = min(most // 8, max((sizes[id(root)] for root in roots), default=0))
-        rounds = -(-tokens // ((most - slack) * threads))
-        return min(most, max(LEAST_TOKENS, -(-tokens // max(1, rounds * threads)) + slack))
+        count = threads * -(-tokens // ((most - slack) * threads))
+        least = min(most, max(LEAST_TOKENS, -(-tokens // max(1, count))))
+        more = min(slack, most - least)
+        if count <= FEW_PACKS:
+            more = bisect_left(range(more), -count, key=lambda n: -len(packs(roots, least + n)))
+        return packs(roots, least + more)
 
     @torch.inference_mode()
     def _read(
@@ -225,8 +233,7 @@ class Engine:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-probabilities of targets, and whether each is the most likely token."""
         if self.way is not None and self.way != "plain":
-            with reading(self._tensor(np.unique(places)), pack.size):
-                hidden = self._run_tree(pack, stems)
+            hidden = self._run_tree(pack, stems, np.unique(places))
         else:
             hidden, places = self._run_plain(pack, places)
         found, best = np.empty(len(places)), np.empty(len(places), dtype=bool)
@@ -249,13 +256,23 @@ class Engine:
             best[asked] = top.cpu().numpy()
         return found, best
 
-    def _run_tree(self, pack: Pack, stems: Stems) -> torch.Tensor:
-        """Return the hidden state of every token of a pack, (token, size)."""
+    def _run_tree(self, pack: Pack, stems: Stems, read: np.ndarray) -> torch.Tensor:
+        """Return hidden states of a pack, (token, size), which hold at the tokens that are read."""
         model = self.model
         ids, positions = self._tensor(pack.ids())[None], self._tensor(pack.positions())[None]
         assert self.way is not None
-        attention = TreeAttention(self.way, self.longest, pack, stems, model.device, model.dtype)
-        with attention.active():
+        rows = read if self._narrow and len(read) <= WORTH * pack.size else None
+        attention = TreeAttention(
+            self.way,
+            self.longest,
+            pack,
+            stems,
+            model.device,
+            model.dtype,
+            last=getattr(model.config.get_text_config(), "num_hidden_layers", 0) - 1,
+            rows=rows,
+        )
+        with attention.active(), reading(None if rows is None else self._tensor(rows), pack.size):
             hidden = model.base_model(input_ids=ids, position_ids=positions, use_cache=False)[0]
             if attention.calls == 0:
                 raise UnsupportedAttentionError("it has attention of its own")

@@ -32,9 +32,12 @@ _thread = _Thread()
 
 
 @contextlib.contextmanager
-def reading(rows: torch.Tensor, size: int) -> Iterator[None]:
-    """Have the passes of this thread, in this context, compute the last layer at `rows` only."""
-    _thread.rows, _thread.size = (rows if len(rows) <= WORTH * size else None), size
+def reading(rows: torch.Tensor | None, size: int) -> Iterator[None]:
+    """Have the passes of this thread, in this context, compute the last layer at `rows` only.
+
+    All of it when None. `size` is the number of tokens of the pass.
+    """
+    _thread.rows, _thread.size = rows, size
     try:
         yield
     finally:
