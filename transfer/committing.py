@@ -23,6 +23,7 @@ from transfer.grid import data_folder
 from transfer.measures import measure_runs
 from transfer.suite import STAGES, Run, Suite, load_suite
 from transfer.tables import MEASURES, compact, read_items, write_items, write_measures
+from transfer.tables.items import PUBLISHED_LEVEL
 from transfer.workspace import Workspace
 
 RUN_KEYS = ["mixture", "scale", "seed", "stage"]
@@ -63,7 +64,7 @@ def collect(name: str, replace: bool = False) -> str:
         items, metadata = read_items(space.items(run))
         target = _items(folder, run)
         if not (target.exists() and read_items(target)[1] == metadata):
-            write_items(target, compact(items), metadata)
+            write_items(target, compact(items), metadata, PUBLISHED_LEVEL)
         if (run.scale, run.seed) == (suite.scales[0].name, suite.scales[0].seeds[0]):
             _copy_checkpoint(space.checkpoint(run), folder / "checkpoints" / run.name)
     _write_records(suite, finished, space, folder)

@@ -57,11 +57,16 @@ _ENCODINGS = {
     },
 }
 
+LEVEL, PUBLISHED_LEVEL = 9, 11
+"""Levels of compression; the second takes four times as long and a tenth off the file."""
+
 RUN_KEYS = ("suite", "mixture", "scale", "seed", "stage")
 _METADATA = b"transfer"
 
 
-def write_items(path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
+def write_items(
+    path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, Any], level: int = LEVEL
+) -> None:
     """Check an items table and write it, whole or not at all.
 
     Parameters
@@ -72,6 +77,8 @@ def write_items(path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, An
         The columns of `ITEMS`; those of `OPTIONAL` may be absent, or null where not known.
     metadata : mapping
         What the run was; must hold suite, mixture, scale, seed and stage. Written as JSON.
+    level : int
+        Of compression; `PUBLISHED_LEVEL` for a file that is kept and sent around.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def write_items(path: Path | str, frame: pd.DataFrame, metadata: Mapping[str, An
             table.replace_schema_metadata(packed),
             beside,
             compression="brotli",
-            compression_level=9,
+            compression_level=level,
             use_dictionary=["benchmark", "gold"],
             column_encoding=_ENCODINGS,
         )
