@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from transfer.loglikelihood import Encoded, Engine, attention
+from transfer.loglikelihood import Encoded, Engine, attention, blocks
 from transfer.loglikelihood import engine as engines
 from transfer.loglikelihood.tree import LEAF_TOKENS, packs, plant
 
@@ -195,6 +195,28 @@ def test_threads_wait_for_stems_that_another_runs(model, monkeypatch):
     expected, greedy = one_by_one(model, encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
     assert (scores.greedy == greedy).all()
+
+
+def test_long_nodes_attend_in_parts_to_what_is_before_them(model, monkeypatch):
+    monkeypatch.setattr(blocks, "QUERIES", 8)
+    draw = np.random.default_rng(0)
+    stem = tuple(draw.integers(0, 6, 45).tolist())
+    encoded = [Encoded((*stem, a), (a, 1, b)) for a in range(3) for b in range(6)]
+    # Trees of 20 to 30 tokens, and a chain of 31.
+    for size in (12, 18, 30):
+        start = tuple(draw.integers(0, 6, size).tolist())
+        encoded += [Encoded(start, (a, *stem[: size // 2])) for a in range(2)]
+    encoded.append(Encoded(stem[5:36], (1,)))
+    engine = Engine(model, LONGEST, "blocks", threads=1)
+    expected, greedy = one_by_one(model, encoded)
+    scores = engine(encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()
+    (pack,) = packs(plant(encoded, LONGEST).roots, 4096)
+    calls = blocks.plan(pack, None, torch.device("cpu"), torch.float32).blocks
+    longest = [call.asking.shape[1] for call in calls if call.places.shape[1] >= 16]
+    assert len(longest) > 3
+    assert max(longest) == 8
 
 
 @pytest.mark.parametrize("budget", [2, 400, 800, 100_000])

@@ -19,6 +19,11 @@ WORTH = 0.5
 mask that says which are left."""
 
 
+QUERIES = 64
+"""Tokens of a long node that attend in one call, to themselves and what is before them: a call
+over all of it would compute what is behind them as well."""
+
+
 class Block(NamedTuple):
     """Nodes of like size: who attends, (node, query), to which tokens, (node, token).
 
@@ -55,28 +60,33 @@ def plan(pack: Pack, rows: np.ndarray | None, device: torch.device, dtype: torch
     blocks: list[Block] = []
     before = 0
     for members in _alike(pack, np.flatnonzero(counts)):
+        nodes = [pack.nodes[at] for at in members]
         starts = np.array(pack.starts)[members]
-        sizes = np.array([len(pack.nodes[at]) for at in members])
         asking, real = _padded(begins[members], counts[members])
-        inverse[asking[real]] = before + np.flatnonzero(real)
-        before += asking.size
-        places, _ = _padded(starts, sizes)
-        mask = None
-        if rows is not None or pack.nodes[members[0]].ends is not None:
-            place = asked[asking] - starts[:, None]
-            mask = _seen([pack.nodes[at] for at in members], place, places.shape[1], dtype)
-            mask = mask.to(device)
-        blocks.append(
-            Block(torch.from_numpy(asking).to(device), torch.from_numpy(places).to(device), mask)
-        )
+        places, _ = _padded(starts, np.array([len(node) for node in nodes]))
+        width = places.shape[1]
+        step = QUERIES if rows is None and width >= 2 * QUERIES else width
+        for first in range(0, asking.shape[1], step):
+            part, theirs = asking[:, first : first + step], real[:, first : first + step]
+            seen = places[:, : first + step]
+            inverse[part[theirs]] = before + np.flatnonzero(theirs)
+            before += part.size
+            mask = None
+            if rows is not None or first or nodes[0].ends is not None:
+                mask = _seen(nodes, asked[part] - starts[:, None], seen.shape[1], dtype).to(device)
+            blocks.append(Block(_tensor(part, device), _tensor(seen, device), mask))
     # Stems of one depth have no token below them in common.
     levels: dict[int, list[tuple[Node, int, int]]] = {}
     for node, first, last in pack.seen:
         low, high = np.searchsorted(asked, (first, last)).tolist()
         if low < high:
             levels.setdefault(len(node.stems), []).append((node, low, high))
-    kept = None if rows is None else torch.from_numpy(rows).to(device)
-    return Calls(kept, blocks, torch.from_numpy(inverse).to(device), list(levels.values()))
+    kept = None if rows is None else _tensor(rows, device)
+    return Calls(kept, blocks, _tensor(inverse, device), list(levels.values()))
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
 
 def _padded(starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +104,7 @@ def _seen(nodes: Sequence[Node], place: np.ndarray, width: int, dtype: torch.dty
         ends = np.zeros((len(nodes), width), dtype=np.int64)
         for row, node in enumerate(nodes):
             assert node.ends is not None
-            ends[row, : len(node)] = node.ends
+            ends[row, : len(node)] = node.ends[:width]
         sees &= place[..., None] < ends[:, None, :]
     blocked = torch.zeros(sees.shape, dtype=dtype)
     return blocked.masked_fill_(~torch.from_numpy(sees), -torch.inf)[:, None]
