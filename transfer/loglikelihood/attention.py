@@ -4,7 +4,8 @@ Two ways, for any model of transformers that takes its attention from `Attention
 
 - **blocks**, on a CPU: nodes of like size go together into one call, each seeing itself; then the
   tokens below a stem attend to it in one call without a mask, and the parts are merged by their
-  log-sum-exp. Nothing is computed that the tree does not need but the padding of the blocks.
+  log-sum-exp. What is computed in vain is the padding of the blocks, and in short nodes what
+  is behind a token.
 - **whole**, elsewhere: one call of PyTorch's scaled dot-product attention over the pack and the
   stems of earlier packs, with a mask; or of FlexAttention, which skips what the mask leaves empty.
 """
@@ -105,7 +106,8 @@ class TreeAttention:
     device, dtype
         Of the model.
     last, rows
-        A layer in which only the tokens at `rows`, in their order, need to attend.
+        A layer in which only the tokens at `rows`, in their order, need to attend; `blocks` makes
+        use of it.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ LEAST_TOKENS = 256
 """Tokens of a pack below which it is not cut further to keep all cores busy."""
 
 FEW_PACKS = 16
-"""Packs of a call up to which the least size is searched that does not give another pack."""
+"""Packs of a call up to which their size is searched: the least that needs no further pack."""
 
 LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
 """Logits held at a time, in bytes of float32: on a CPU, what stays in its cache."""
