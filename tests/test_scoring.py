@@ -25,7 +25,7 @@ from transfer import scoring
 from transfer.errors import BadInput
 from transfer.loglikelihood import Checkpoint, Engine
 from transfer.loglikelihood import engine as engines
-from transfer.scoring import runs
+from transfer.scoring import values
 from transfer.scoring.journal import Journal
 from transfer.suite import Run
 from transfer.tables import read_items
@@ -326,8 +326,8 @@ def test_values_of_another_key_are_not_used(tmp_path):
 def test_what_a_value_depends_on_is_in_its_key(tmp_path, monkeypatch, changed):
     first = Checkpoint(save_model(tmp_path / "model"))
     rows = {"made": items()}
-    before = runs._key(first, scoring.Requests(first, rows))
-    assert before == runs._key(first, scoring.Requests(first, rows))
+    before = values.key(first, scoring.Requests(first, rows))
+    assert before == values.key(first, scoring.Requests(first, rows))
     if changed == "weights":
         model = LlamaForCausalLM.from_pretrained(first.folder)
         with torch.no_grad():
@@ -339,9 +339,9 @@ def test_what_a_value_depends_on_is_in_its_key(tmp_path, monkeypatch, changed):
     elif changed == "items":
         rows["made"][3]["options"][1] += " It is."
     elif changed == "version":
-        monkeypatch.setattr(runs, "version", lambda name: "0")
+        monkeypatch.setattr(values, "version", lambda name: "0")
     second = Checkpoint(first.folder, "bfloat16" if changed == "dtype" else "float32")
-    assert runs._key(second, scoring.Requests(second, rows)) != before
+    assert values.key(second, scoring.Requests(second, rows)) != before
 
 
 def test_checkpoints_with_one_tokenizer_share_their_requests(space, folder, tmp_path, monkeypatch):

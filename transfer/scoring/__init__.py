@@ -1,7 +1,8 @@
 """Option log-likelihoods of checkpoints on benchmarks, as items tables.
 
-`requests` makes requests of items and a table of their values, `runs` takes checkpoints through
-it, `journal` keeps what is computed, and `processes` shares it out over devices.
+`requests` makes requests of items and a table of their values, `values` takes a checkpoint through
+it, `journal` keeps what is computed, `processes` shares it out over devices, and `runs` writes the
+tables of a suite's runs.
 """
 
 from transfer.scoring.requests import Items, Requests
@@ -9,14 +10,12 @@ from transfer.scoring.runs import (
     Scored,
     questions,
     read_benchmarks,
-    score,
-    score_each,
     score_folder,
-    score_items,
     score_run,
     score_to_table,
     score_to_tables,
 )
+from transfer.scoring.values import score, score_each, score_items
 
 __all__ = [
     "Items",

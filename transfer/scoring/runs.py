@@ -1,4 +1,4 @@
-"""Score checkpoints: from a folder to the items table, without losing what was computed.
+"""Score runs: from a checkpoint to the items file, with what made it.
 
 A run of the pretraining stage is scored on plain contexts, one of the fine-tuning stage with the
 chat template.
@@ -6,153 +6,26 @@ chat template.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 import torch
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.loglikelihood import Checkpoint
-from transfer.scoring.journal import Journal
 from transfer.scoring.processes import Processes
-from transfer.scoring.requests import Items, Requests, RequestsOf
+from transfer.scoring.requests import Items, RequestsOf
+from transfer.scoring.values import loglikelihoods, package_versions
 from transfer.suite import Run, Suite, repository, suite_hash, suite_path
 from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
-
-PACKAGES = ("torch", "transformers", "tokenizers")
-
-
-def score_items(
-    checkpoint: Checkpoint, name: str, items: Items, chat: bool = False
-) -> pd.DataFrame:
-    """Return the items table of one benchmark.
-
-    Parameters
-    ----------
-    checkpoint
-        The model.
-    name
-        The benchmark's name, for the table and for messages.
-    items
-        Mappings with `id`, `context`, `options` and `gold`.
-    chat
-        Whether the context is put into the chat template.
-
-    Returns
-    -------
-    DataFrame
-        One row an item, as `Requests.table` says.
-
-    Raises
-    ------
-    BadInput
-        If an item cannot be read, an option has no tokens, or the model returns NaN.
-    """
-    requests = Requests(checkpoint, {name: items}, chat)
-    return requests.table(_values(checkpoint, requests, None))
-
-
-def score(
-    folder: Path,
-    benchmarks: Mapping[str, Items],
-    chat: bool | Collection[str] = False,
-    parts: Path | None = None,
-) -> pd.DataFrame:
-    """Return the items table of a checkpoint on several benchmarks.
-
-    Parameters
-    ----------
-    folder
-        The checkpoint, in Hugging Face format.
-    benchmarks
-        The items of each benchmark by name.
-    chat
-        Whether contexts are put into the chat template, or the names of the benchmarks whose are.
-    parts
-        A folder that keeps what is computed, so that a killed run goes on where it was. Values of
-        another checkpoint, of other items or of other package versions in it are not used.
-    """
-    ((_, table),) = score_each({folder: chat}, benchmarks, parts)
-    return table
-
-
-def score_each(
-    folders: Mapping[Path, bool | Collection[str]],
-    benchmarks: Mapping[str, Items],
-    parts: Path | None = None,
-) -> Iterator[tuple[Path, pd.DataFrame]]:
-    """Yield checkpoints and their items tables.
-
-    Requests are built and tokenised once for all that have a tokenizer and `chat` in common.
-
-    Parameters
-    ----------
-    folders
-        For each checkpoint, whether contexts are put into the chat template, or the names of the
-        benchmarks whose are.
-    benchmarks, parts
-        As in `score`.
-    """
-    if not benchmarks:
-        raise BadInput("no benchmark to score; name one")
-    requests_of = RequestsOf(benchmarks)
-    for folder, chat in folders.items():
-        checkpoint = Checkpoint(folder)
-        requests, _ = requests_of(checkpoint, chat)
-        yield folder, requests.table(_values(checkpoint, requests, parts))
-
-
-def _values(checkpoint: Checkpoint, requests: Requests, parts: Path | None) -> np.ndarray:
-    """Return the log-likelihood of every request, in nats."""
-    checkpoint.refuse_lengths(requests.encoded)
-    processes = Processes()
-    values = np.full(len(requests.encoded), np.nan)
-    journal = Journal(parts, _key(checkpoint, requests) if parts else "", processes.rank)
-    journal.read(values)
-    # Before anyone writes, so that all share out the same rest.
-    processes.wait()
-    left = processes.share(requests.encoded, np.flatnonzero(np.isnan(values)))
-    encoded = [requests.encoded[number] for number in left.tolist()]
-    with journal, _progress(processes.rank > 0) as progress:
-        bar = progress.add_task(checkpoint.folder.name, total=len(left))
-        for numbers, scores in checkpoint.engine.stream(encoded):
-            for at in numbers[~np.isfinite(scores.loglikelihood)].tolist():
-                raise BadInput(
-                    f"{checkpoint.folder}: {requests.where(int(left[at]))}: the model returns NaN; "
-                    "look at its loss curve and train it again"
-                )
-            values[left[numbers]] = scores.loglikelihood
-            journal.write(left[numbers], scores.loglikelihood)
-            progress.advance(bar, len(numbers))
-    for numbers, found in processes.gather((left, values[left])):
-        values[numbers] = found
-    return values
-
-
-def _key(checkpoint: Checkpoint, requests: Requests) -> str:
-    """Return a hash of all that the values depend on."""
-    known = [
-        checkpoint.hash(),
-        sha256(checkpoint.folder / "config.json"),
-        requests.digest(),
-        str(checkpoint.model.dtype),
-        _versions(),
-    ]
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 class Scored(NamedTuple):
@@ -221,7 +94,7 @@ def score_folder(
             "items_sha256": _hashes(items),
             "chat": chat,
             "task_versions": {name: _task_version(name) for name in items},
-            "package_versions": _versions(),
+            "package_versions": package_versions(),
         }
         _, metadata = read_items(out)
         if all(metadata.get(key) == value for key, value in now.items()):
@@ -331,7 +204,7 @@ def _write(
     parts = out.with_name(f".{out.name}.parts")
     requests, new = requests_of(checkpoint, chat)
     begun = time.perf_counter()
-    frame = requests.table(_values(checkpoint, requests, parts))
+    frame = requests.table(loglikelihoods(checkpoint, requests, parts))
     done = time.perf_counter()
     metadata = {
         "suite": suite.name,
@@ -341,7 +214,7 @@ def _write(
         "checkpoint_sha256": checkpoint.hash(),
         "items_sha256": _hashes(items),
         "task_versions": {name: _task_version(name) for name in items},
-        "package_versions": _versions(),
+        "package_versions": package_versions(),
         "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -358,10 +231,6 @@ def _write(
         done - begun,
         time.perf_counter() - done,
     )
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in PACKAGES}
 
 
 def _run_keys(run: Run, folder: Path) -> dict[str, Any]:
@@ -398,17 +267,3 @@ class _Task(yaml.SafeLoader):
 
 
 _Task.add_multi_constructor("!", lambda loader, tag, node: None)
-
-
-def _progress(silent: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        "requests",
-        TimeRemainingColumn(),
-        console=console,
-        # A notebook keeps what is printed; its reader wants the result.
-        disable=silent or console.is_jupyter,
-    )
