@@ -2,20 +2,31 @@
 
 A tokenizer that splits text into words before it merges gives a text the tokens of its parts, if
 it is cut where a word ends and a space and another word follow. Most contexts of a task share
-their long parts, so these are tokenised once. Whether a tokenizer is of this kind is tried out on
-it, and on some of the texts of every call; if not, all texts are tokenised whole.
+their long parts, so these are tokenised once. Whether a tokenizer is of this kind is seen from its
+tokens, tried out on it, and on some of the texts of every call; if not, all texts are tokenised
+whole.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from transfer.loglikelihood.tree import Encoded
 
-_CUT = re.compile(r"(?<=[A-Za-z]) (?=[A-Za-z])")
+_CUT = re.compile(r"(?<=[A-Za-z])(?= [A-Za-z])")
 """A place where a word ends and a space and another word follow."""
+
+_ACROSS = re.compile("[A-Za-z][ \u0120\u2581]")
+"""What a token has that may hold such a place; two of the marks stand for a space."""
+
+_LETTERS = frozenset(string.ascii_letters)
+
+_ACROSS = re.compile("[A-Za-z][ \u0120\u2581]")
+"""What a token has that may hold such a place; two of the marks stand for a space."""
 
 _LINES = re.compile(r"\n[^\n]*?[A-Za-z](?= [A-Za-z])")
 """From a line break to the first such place behind it."""
@@ -68,22 +79,14 @@ class Encoder:
         for context, continuation in pairs:
             bare = context.rstrip()
             moved.append((bare, context[len(bare) :] + continuation))
-        whole = self._cut_ids(moved) if self._local else None
-        if whole is None:
-            whole = self._whole_ids(moved)
+        found = self._by_parts(moved) if self._local else None
+        if found is None:
+            found = self._by_texts(moved)
         alone = self._plain([rest for bare, rest in moved if not bare])
-        contexts: dict[str, tuple[int, ...]] = {}
-        encoded = []
-        for bare, rest in moved:
-            if bare:
-                if bare not in contexts:
-                    contexts[bare] = tuple(whole[bare, ""])
-                context_ids = contexts[bare]
-                encoded.append(Encoded(context_ids, tuple(whole[bare, rest][len(context_ids) :])))
-            else:
-                ids = alone[rest]
-                encoded.append(Encoded((self.prefix,), tuple(ids[ids[:1] == [self.prefix] :])))
-        return encoded
+        for rest, ids in alone.items():
+            ids = ids[1:] if ids[:1] == [self.prefix] else ids
+            found["", rest] = Encoded((self.prefix,), tuple(ids))
+        return [found[pair] for pair in moved]
 
     def forget(self) -> None:
         """Forget the parts that were tokenised."""
@@ -91,57 +94,58 @@ class Encoder:
 
     def text(self, text: str) -> list[int]:
         """Return the token ids of one text, as the beginning of a document."""
-        return self._whole_ids([(text, "")])[text, ""]
+        return list(self._whole([text])[text])
 
-    def _whole_ids(self, moved: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
-        """Return the token ids of contexts and of pairs, each text tokenised whole."""
-        wanted = dict.fromkeys((bare, end) for bare, rest in moved if bare for end in ("", rest))
-        found: dict[tuple[str, str], list[int]] = {}
+    def _by_texts(self, moved: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Encoded]:
+        """Return what pairs come to, each text tokenised whole; not those without context."""
+        pairs = dict.fromkeys(pair for pair in moved if pair[0])
+        ids = self._whole([text for bare, rest in pairs for text in (bare, bare + rest)])
+        return {
+            (bare, rest): Encoded(ids[bare], ids[bare + rest][len(ids[bare]) :])
+            for bare, rest in pairs
+        }
+
+    def _whole(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Return the token ids of texts, each as the beginning of a document."""
+        found: dict[str, tuple[int, ...]] = {}
         for begins in (False, True):
             # A text that begins with the prefix gets no second one.
             special = {"add_special_tokens": False} if begins else self.special
-            keys = [key for key in wanted if key[0].startswith(self.start) == begins]
-            if keys:
-                ids = self.tokenizer([bare + rest for bare, rest in keys], **special)["input_ids"]
-                found.update(zip(keys, ids, strict=True))
+            some = [t for t in dict.fromkeys(texts) if t.startswith(self.start) == begins]
+            if some:
+                ids = self.tokenizer(some, **special)["input_ids"]
+                found.update(zip(some, map(tuple, ids), strict=True))
         return found
 
-    def _cut_ids(self, moved: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[int]] | None:
+    def _by_parts(self, moved: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Encoded] | None:
         """Return the same, with shared parts tokenised once; None if it is not the same."""
-        heads: dict[str, tuple[list[str], str]] = {}
-        wanted: dict[tuple[str, str], str] = {}
-        for bare, rest in moved:
-            if not bare or (bare, rest) in wanted:
-                continue
-            if bare not in heads:
-                heads[bare] = _cut(bare)
-                wanted[bare, ""] = heads[bare][1]
-            wanted[bare, rest] = heads[bare][1] + rest
-        self._know(part for parts, _ in heads.values() for part in parts)
-        self._know(wanted.values())
         known = self._parts
-        opening: dict[str, list[int]] = {}
-        for bare, (parts, _) in heads.items():
-            ids = [] if bare.startswith(self.start) else list(self._before)
-            for part in parts:
-                ids += known[part]
-            opening[bare] = ids
-        found = {key: opening[key[0]] + known[tail] for key, tail in wanted.items()}
-        keys = list(found)
-        step = max(1, len(keys) // _CHECKED)
-        sample = self._whole_ids(keys[::step])
-        if any(found[key] != sample[key] for key in keys[::step]):
+        if len(known) > _KEPT:
+            known.clear()
+        heads: dict[str, tuple[list[str], str]] = {}
+        tails: dict[tuple[str, str], str] = {}
+        for pair in moved:
+            bare, rest = pair
+            if bare and pair not in tails:
+                if bare not in heads:
+                    heads[bare] = _cut(bare)
+                tails[pair] = heads[bare][1] + rest
+        texts = chain(tails.values(), *((*parts, tail) for parts, tail in heads.values()))
+        known.update(self._plain([text for text in texts if text not in known]))
+        contexts: dict[str, tuple[tuple[int, ...], int]] = {}
+        for bare, (parts, tail) in heads.items():
+            before = [] if bare.startswith(self.start) else self._before
+            ids = (*before, *chain.from_iterable(known[part] for part in (*parts, tail)))
+            contexts[bare] = ids, len(known[tail])
+        found = {}
+        for pair, tail in tails.items():
+            ids, own = contexts[pair[0]]
+            found[pair] = Encoded(ids, tuple(known[tail][own:]))
+        some = list(found)[:: max(1, len(found) // _CHECKED)]
+        if any(found[pair] != encoded for pair, encoded in self._by_texts(some).items()):
             self._local = False
             return None
         return found
-
-    def _know(self, texts: Iterable[str]) -> None:
-        """Tokenise parts that have not been seen."""
-        if len(self._parts) > _KEPT:
-            self._parts.clear()
-        new = [text for text in dict.fromkeys(texts) if text not in self._parts]
-        if new:
-            self._parts.update(self._plain(new))
 
     def _plain(self, texts: Sequence[str]) -> dict[str, list[int]]:
         """Return token ids without special tokens."""
@@ -163,15 +167,14 @@ class Encoder:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is None or backend.pre_tokenizer is None:
             return False
-        if any(_CUT.search(str(token)) for token in self.tokenizer.get_added_vocab()):
+        if any(_ACROSS.search(str(token)) for token in self.tokenizer.get_vocab()):
             return False
         for text in _TRIED:
             whole = self._plain([text])[text]
-            for cut in _CUT.finditer(text):
-                parts = text[: cut.start()], text[cut.start() :]
-                ids = self._plain(parts)
-                if ids[parts[0]] + ids[parts[1]] != whole:
-                    return False
+            parts = _CUT.split(text)
+            ids = self._plain(parts)
+            if list(chain.from_iterable(ids[part] for part in parts)) != whole:
+                return False
         return self.text(text) == self._added() + whole
 
     def _added(self) -> list[int]:
@@ -184,16 +187,20 @@ class Encoder:
 def _cut(text: str) -> tuple[list[str], str]:
     """Return the parts of a context that others may have too, and what is left behind them.
 
-    The cuts are after the first word of each line, and before the last word.
+    The cuts are before the last word of each line.
     """
-    last = max((m.start() for m in _CUT.finditer(text, max(0, len(text) - 120))), default=0)
     parts = []
-    begin = 0
-    for line in _LINES.finditer(text, 0, last + 2):
-        if line.end() <= last:
-            parts.append(text[begin : line.end()])
-            begin = line.end()
-    if begin < last:
-        parts.append(text[begin:last])
-        begin = last
+    begin = end = 0
+    while end < len(text):
+        line, end = end, text.find("\n", end + 1)
+        if end < 0:
+            end = len(text)
+        space = text.rfind(" ", line, end)
+        while space > line and not (
+            text[space - 1] in _LETTERS and text[space + 1 : space + 2] in _LETTERS
+        ):
+            space = text.rfind(" ", line, space)
+        if space > line:
+            parts.append(text[begin:space])
+            begin = space
     return parts, text[begin:]

@@ -25,7 +25,7 @@ from transfer.loglikelihood.attention import (
 from transfer.loglikelihood.narrow import WORTH, narrowed, reading
 from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
 
-PACK_TOKENS = {"cpu": 2048, "other": 8192}
+PACK_TOKENS = {"cpu": 3072, "other": 8192}
 """Tokens that are run at a time."""
 
 LEAST_TOKENS = 256

@@ -49,8 +49,9 @@ class Node:
         Token ids, and how many tokens are before each of them on its path.
     ends : array, (token), or None
         Where the subtree of each token ends in this node; None where the tokens are a chain.
-    reads : list of (place, request, order, target)
-        The token at `place` predicts `target`, which is token `order` of the request.
+    reads : four lists of int
+        Places, requests, orders and targets: the token at a place predicts the target, which is
+        token `order` of the request.
     stems : tuple of Node
         The ancestors, from the root.
     children : list of Node
@@ -61,11 +62,18 @@ class Node:
     def __init__(self, ids: np.ndarray, positions: np.ndarray, stems: tuple[Node, ...]) -> None:
         self.ids, self.positions, self.stems = ids, positions, stems
         self.ends: np.ndarray | None = None
-        self.reads: list[tuple[int, int, int, int]] = []
+        self.reads: tuple[list[int], ...] = ([], [], [], [])
         self.children: list[Node] = []
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def read(self, places: Sequence[int], request: int, order: int, targets: Sequence[int]) -> None:
+        """Have the tokens at places predict targets, tokens `order` and on of a request."""
+        count = len(places)
+        columns = (places, [request] * count, range(order, order + count), targets)
+        for column, more in zip(self.reads, columns, strict=True):
+            column.extend(more)
 
 
 _Tail = tuple[int, tuple[int, ...], tuple[int, ...]]
@@ -168,33 +176,23 @@ def _hang(
         for tails in _apart(group.tails):
             _hang(_Group(context, tails), size, (*stems, stem), roots, alone=True)
         return
-    ids, parents, paths = _branches([tail for _, tail, _ in group.tails])
     before = size - depth
+    ids, depths, ends, paths = _branches([tail for _, tail, _ in group.tails], before)
     node = None
     if before or ids:
-        positions = np.empty(before + len(ids), dtype=np.int64)
-        positions[:before] = np.arange(depth, size)
-        for at, parent in enumerate(parents):
-            positions[before + at] = positions[before + parent] + 1 if parent >= 0 else size
+        positions = np.concatenate([np.arange(depth, size), size + np.array(depths, dtype=int)])
         tokens = np.concatenate([context[depth:], np.array(ids, dtype=np.int64)])
         node = _add(Node(tokens, positions, stems), roots)
-        if any(parent != at - 1 for at, parent in enumerate(parents)):
-            node.ends = np.full(before + len(ids), before + len(ids))
-            ends = list(range(1, len(ids) + 1))
-            for at in range(len(ids) - 1, -1, -1):
-                if parents[at] >= 0:
-                    ends[parents[at]] = max(ends[parents[at]], ends[at])
-            node.ends[before:] = before + np.array(ends)
+        if ids and min(ends) < len(node):
+            node.ends = np.concatenate([np.full(before, len(node)), ends])
     for (number, _, targets), path in zip(group.tails, paths, strict=True):
         # The last token of the context predicts the first of the continuation.
-        if before:
+        last = node if before else stems[-1]
+        assert last is not None
+        last.read([len(last) - 1 if last is not node else before - 1], number, 0, targets[:1])
+        if path:
             assert node is not None
-            node.reads.append((before - 1, number, 0, targets[0]))
-        else:
-            stems[-1].reads.append((len(stems[-1]) - 1, number, 0, targets[0]))
-        for order, place in enumerate(path, 1):
-            assert node is not None
-            node.reads.append((before + place, number, order, targets[order]))
+            node.read(path, number, 1, targets[1:])
 
 
 def _wasteful(before: int, tails: list[_Tail]) -> bool:
@@ -233,27 +231,33 @@ def _split(tails: list[_Tail]) -> list[list[_Tail]]:
 
 
 def _branches(
-    tails: Sequence[tuple[int, ...]],
-) -> tuple[list[int], list[int], list[list[int]]]:
-    """Return the tokens of a tree of runs, depth first, their parents, and each run's path."""
+    tails: Sequence[tuple[int, ...]], before: int
+) -> tuple[list[int], list[int], list[int], list[list[int]]]:
+    """Return a tree of runs, depth first, that is put behind `before` tokens.
+
+    Of each token its id, how deep it is, and where its subtree ends; of each run its places.
+    """
     ids: list[int] = []
-    parents: list[int] = []
+    depths: list[int] = []
+    ends: list[int] = []
     paths: dict[tuple[int, ...], list[int]] = {(): []}
-    before: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
     for tail in sorted(set(tails)):
         shared = 0
-        for a, b in zip(before, tail, strict=False):
+        for a, b in zip(last, tail, strict=False):
             if a != b:
                 break
             shared += 1
-        path = paths[before][:shared]
-        for token in tail[shared:]:
-            parents.append(path[-1] if path else -1)
-            path.append(len(ids))
-            ids.append(token)
-        paths[tail] = path
-        before = tail
-    return ids, parents, [paths[tail] for tail in tails]
+        start, own = before + len(ids), len(tail) - shared
+        path = paths[last][:shared]
+        for place in path:
+            ends[place - before] = start + own
+        paths[tail] = [*path, *range(start, start + own)]
+        ids.extend(tail[shared:])
+        depths.extend(range(shared, len(tail)))
+        ends.extend([start + own] * own)
+        last = tail
+    return ids, depths, ends, [paths[tail] for tail in tails]
 
 
 def _add(node: Node, roots: list[Node]) -> Node:
@@ -322,11 +326,12 @@ class Pack:
 
     def reads(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the places that predict a token, and their (request, order, target)."""
-        counts = [len(node.reads) for node in self.nodes]
-        if not any(counts):
-            return np.empty(0, dtype=np.int64), np.empty((0, 3), dtype=np.int64)
-        rows = np.array([read for node in self.nodes for read in node.reads], dtype=np.int64)
-        return rows[:, 0] + np.repeat(self.starts, counts), rows[:, 1:]
+        counts = [len(node.reads[0]) for node in self.nodes]
+        places, *rest = (
+            np.array([value for node in self.nodes for value in node.reads[column]], dtype=np.int64)
+            for column in range(4)
+        )
+        return places + np.repeat(self.starts, counts), np.stack(rest, 1)
 
 
 def packs(roots: Iterable[Node], budget: int) -> list[Pack]:
