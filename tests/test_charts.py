@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from transfer import charts
 from transfer.charts import palette, renderer
-from transfer.suite import CATEGORIES, STAGES, load_suite
+from transfer.entries import CATEGORIES, STAGES
+from transfer.suite import load_suite
 
 BENCHMARKS = [(f"{category[:2]}-{k}", category) for category in CATEGORIES for k in range(3)]
 

@@ -248,7 +248,7 @@ def suite_file():
 
 
 def _benchmark(name):
-    from transfer.suite import Benchmark
+    from transfer.entries import Benchmark
 
     return Benchmark(
         name=name,

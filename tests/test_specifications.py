@@ -8,7 +8,8 @@ from grids import make_grid
 import transfer
 from transfer.claims import agreement, specification_curve
 from transfer.claims.specifications import Specification, specifications
-from transfer.suite import CATEGORIES, load_suite
+from transfer.entries import CATEGORIES
+from transfer.suite import load_suite
 from transfer.uncertainty.ceilings import MARKS
 
 KINDS = ("sum", "unconditional")

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import transfer
+from transfer.entries import Benchmark
 from transfer.errors import BadInput
-from transfer.suite import Benchmark, load_suite
+from transfer.suite import load_suite
 from transfer.tables import (
     ITEMS,
     MEASURES,

@@ -17,11 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.files import replacing, sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
-from transfer.suite import STAGES, Run, Suite, load_suite
+from transfer.suite import Run, Suite, load_suite
 from transfer.tables import MEASURES, compact, read_items, write_items, write_measures
 from transfer.tables.items import PUBLISHED_LEVEL
 from transfer.workspace import Workspace

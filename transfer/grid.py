@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.files import held, holding, replacing
-from transfer.suite import STAGES, Run, Suite, load_suite, repository, suite_path
+from transfer.suite import Run, Suite, load_suite, repository, suite_path
 from transfer.workspace import Workspace
 
 STEPS = ("train", "score", "control", "trajectory")

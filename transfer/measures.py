@@ -15,8 +15,9 @@ from rich.progress import track
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
+from transfer.entries import NORMALIZATIONS
 from transfer.errors import BadInput
-from transfer.suite import NORMALIZATIONS, Suite
+from transfer.suite import Suite
 from transfer.tables import MEASURES, read_items
 
 ECE_BINS = 15

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from transfer.entries import STAGES, Scale
 from transfer.files import held
 from transfer.grid import committed_runs, data_folder
-from transfer.suite import STAGES, Run, Scale, Suite
+from transfer.suite import Run, Suite
 from transfer.tables import parameters
 from transfer.workspace import Workspace
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
-from transfer.suite import STAGES, load_suite
+from transfer.suite import load_suite
 from transfer.tables.dataset import to_grid
 from transfer.tables.measures import check_measures, read_raw
 

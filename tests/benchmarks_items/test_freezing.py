@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from transfer.benchmarks.freezing import LEAST_Z, Frozen, freeze
+from transfer.entries import CATEGORIES
 from transfer.errors import BadInput
-from transfer.suite import CATEGORIES
 
 QUOTAS = {"Commonsense": 3, "Science": 2, "NLI": 2, "Semantic": 2}
 

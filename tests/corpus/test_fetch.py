@@ -8,8 +8,8 @@ import pytest
 
 from corpus.made_archives import tarball, wheel
 from transfer.corpus.fetch import fetch, fetch_all
+from transfer.entries import Source
 from transfer.errors import BadInput
-from transfer.suite import Source
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -10,7 +10,7 @@ from typing import Literal
 from transfer.benchmarks import cloze, entailment, generation, grammar, tasks, texts, wordnet
 from transfer.benchmarks.packages import Inputs
 from transfer.benchmarks.rounds import Item, Split
-from transfer.suite import Category, Normalization
+from transfer.entries import Category, Normalization
 
 Artefact = Literal["options", "hypothesis", "none"]
 Built = Sequence[list[Item]] | Sequence[Item]

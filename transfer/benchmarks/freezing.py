@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from transfer.entries import CATEGORIES, STAGES, Category, Stage
 from transfer.errors import BadInput
-from transfer.suite import CATEGORIES, STAGES, Category, Stage
 
 QUOTAS: dict[Category, int] = {"Commonsense": 7, "Science": 4, "NLI": 4, "Semantic": 5}
 LEAST_Z = 3.0

@@ -11,9 +11,9 @@ import pandas as pd
 import xarray as xr
 
 from transfer.claims.verdicts import read_published, scorecard
+from transfer.entries import NORMALIZATIONS
 from transfer.errors import BadInput
 from transfer.protocols.correlations import METHODS
-from transfer.suite import NORMALIZATIONS
 from transfer.tables import read_measures
 
 OWN = "each benchmark's own"

@@ -19,9 +19,9 @@ from urllib.parse import unquote
 
 from rich.progress import Progress
 
+from transfer.entries import Source
 from transfer.errors import BadInput
 from transfer.files import replacing, sha256
-from transfer.suite import Source
 
 
 def fetch(source: Source, downloads: Path) -> Path:

@@ -17,8 +17,9 @@ from transfer.corpus.steps import Step, digest
 from transfer.corpus.streams import documents, stream_of
 from transfer.corpus.tokenizer import END, load_tokenizer, train_tokenizer
 from transfer.corpus.web_filter import filter_web
+from transfer.entries import Mixture
 from transfer.files import replacing, sha256
-from transfer.suite import Mixture, Suite
+from transfer.suite import Suite
 from transfer.workspace import Workspace
 
 BLOCK = 1024

@@ -31,9 +31,10 @@ from transfer.corpus.fetch import fetch
 from transfer.corpus.markup import pieces
 from transfer.corpus.reading import Reader
 from transfer.corpus.steps import Step, digest
+from transfer.entries import Text
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.suite import Suite, Text
+from transfer.suite import Suite
 from transfer.workspace import Workspace
 
 Split = Literal["pretrain", "test", "train"]

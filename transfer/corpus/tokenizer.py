@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from transfer.corpus.steps import Step, digest
 from transfer.corpus.streams import build_documents, documents, stream_of
+from transfer.entries import TextClass
 from transfer.files import replacing, sha256
-from transfer.suite import Suite, TextClass
+from transfer.suite import Suite
 from transfer.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from transfer.entries import Normalization
 from transfer.errors import BadInput
 from transfer.importers.documents import DOCUMENT_MB, checked_name, read_text, read_yaml, shown
-from transfer.suite import Normalization
 
 KEYS = ("mixture", "scale", "seed", "stage")
 

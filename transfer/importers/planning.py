@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.importers.documents import shown
 from transfer.importers.evaluation import Evaluation, share
@@ -14,7 +15,7 @@ from transfer.importers.finding import Found
 from transfer.importers.known import BENCHMARKS, UNNAMED, Known
 from transfer.importers.mapping import MappingFile
 from transfer.importers.naming import Naming, RunKey
-from transfer.suite import STAGES, Suite
+from transfer.suite import Suite
 
 
 @dataclass(frozen=True)

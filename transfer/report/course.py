@@ -15,9 +15,10 @@ import nbformat
 import pandas as pd
 
 from transfer import findings
+from transfer.entries import STAGES
 from transfer.files import replacing
 from transfer.report.execute import Page, read_text_notebook
-from transfer.suite import STAGES, load_suite, repository
+from transfer.suite import load_suite, repository
 from transfer.tables import read_items
 
 SUITE = "mini"

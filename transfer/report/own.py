@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
-from transfer.suite import STAGES
 from transfer.tables import read_measures_table, read_notes, write_measures
 from transfer.tables.dataset import stages_of
 

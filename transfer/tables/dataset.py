@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from transfer.entries import CATEGORIES, NORMALIZATIONS, STAGES, Scale
 from transfer.errors import BadInput
-from transfer.suite import CATEGORIES, NORMALIZATIONS, STAGES, Scale, Suite, known_suite, load_suite
+from transfer.suite import Suite, known_suite, load_suite
 from transfer.tables.measures import metrics_of, read_measures_table, read_notes
 
 DIMENSIONS = ("scale", "stage", "seed", "mixture", "benchmark")

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
+from transfer.entries import NORMALIZATIONS, Normalization
 from transfer.errors import BadInput
 from transfer.files import replacing
-from transfer.suite import NORMALIZATIONS, Normalization
 from transfer.tables.refusal import (
     LARGEST,
     at,

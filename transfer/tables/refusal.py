@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transfer.entries import STAGES
 from transfer.errors import BadInput
-from transfer.suite import STAGES
 
 LARGEST = 2_000_000_000
 """Bytes that a table may have, and take once it is unpacked."""
