@@ -14,7 +14,7 @@ import torch
 
 from transfer.loglikelihood.tree import Node, Pack
 
-WORTH = 0.5
+ATTEND_AT_MOST = 0.5
 """The share of tokens that are read, above which all attend: what is left out has to pay for the
 mask that says which are left."""
 
@@ -51,7 +51,7 @@ class Calls(NamedTuple):
 
 def plan(pack: Pack, rows: np.ndarray | None, device: torch.device, dtype: torch.dtype) -> Calls:
     """Return the calls of a layer in which the tokens at `rows` need to attend, all when None."""
-    if rows is not None and len(rows) > WORTH * pack.size:
+    if rows is not None and len(rows) > ATTEND_AT_MOST * pack.size:
         rows = None
     asked = np.arange(pack.size) if rows is None else rows
     begins = np.searchsorted(asked, pack.starts)

@@ -22,7 +22,7 @@ from transfer.loglikelihood.attention import (
     TreeAttention,
     UnsupportedAttentionError,
 )
-from transfer.loglikelihood.narrow import WORTH, narrowed, reading
+from transfer.loglikelihood.narrow import READ_AT_MOST, narrowed, reading
 from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
 
 PACK_TOKENS = {"cpu": 3072, "other": 8192}
@@ -261,7 +261,7 @@ class Engine:
         model = self.model
         ids, positions = self._tensor(pack.ids())[None], self._tensor(pack.positions())[None]
         assert self.way is not None
-        rows = read if self._narrow and len(read) <= WORTH * pack.size else None
+        rows = read if self._narrow and len(read) <= READ_AT_MOST * pack.size else None
         attention = TreeAttention(
             self.way,
             self.longest,

@@ -17,7 +17,7 @@ import torch
 _ALONE = {"mlp", "feed_forward", "q_proj", "o_proj", "dense", "c_proj", "out_proj"}
 """Names of modules that do not mix tokens, and from which no keys or values come."""
 
-WORTH = 0.8
+READ_AT_MOST = 0.8
 """The share of tokens that are read, above which nothing is left out."""
 
 
