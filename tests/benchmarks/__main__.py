@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from again import again
 from memory import memory
 from speed import matmul_peak, speed
 from workloads import MODELS, WORKLOADS
@@ -26,17 +27,21 @@ from workloads import MODELS, WORKLOADS
 from transfer.suite import repository
 
 TABLES = ("speed", "memory", "suite", "exact", "bfloat16")
+LONG = ("again",)
+"""What is measured only when it is asked for: it trains."""
+TRAINED = ("V1P0-S-s2-pretrain", "V1P0-S-s2-sft")
 CHECKPOINTS = ("V1P0-S-s0-pretrain", "V1P1-S-s0-pretrain")
 
 
 def main() -> None:
     """Measure, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=(*TABLES, *LONG))
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--workloads", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--pairs", type=int, default=3, help="runs of each, alternating")
     parser.add_argument("--items", type=int, help="items of a workload")
+    parser.add_argument("--runs", nargs="+", default=list(TRAINED), help="runs to train again")
     parser.add_argument("--out", type=Path, default=repository() / "data" / "bench")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -59,6 +64,8 @@ def rows_of(name: str, asked: argparse.Namespace, peak: float) -> Iterable[Any]:
         return speed(asked.models, asked.workloads, asked.pairs, asked.items, peak)
     if name == "memory":
         return memory()
+    if name == "again":
+        return again(asked.runs)
     # The shapes of request and the random models are those of the tests.
     tests = Path(__file__).parents[1]
     sys.path[:0] = [str(tests), str(tests / "loglikelihood")]
