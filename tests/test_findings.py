@@ -111,5 +111,9 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     )
     mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
     said = findings.persistence(rows, mean, "accuracy")
-    assert "Of the 2 that are clear of zero, 1 can be told from noise" in said
+    assert "Of the 2 that are clear of zero, 1 can be told from noise." in said
+    several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
+    assert several == said
+    one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
+    assert "told from the noise of items; that of seeds is not known, for there is one." in one
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
