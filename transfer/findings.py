@@ -174,6 +174,30 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
     return " ".join(said)
 
 
+def mixtures_apart(levels: pd.DataFrame, metric: str) -> str:
+    """Return how far the mixtures lie apart, and where the widest gap between neighbours is.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        `scale, stage, mixture, value`: the mean of the metric over benchmarks and seeds.
+    metric : str
+    """
+    said = []
+    for (scale, stage), rows in levels.dropna().groupby(["scale", "stage"], sort=False):
+        rows = rows.sort_values("value")
+        if len(rows) < 2:
+            continue
+        places, values = rows["mixture"].map(plain).tolist(), rows["value"].to_numpy()
+        at = int(np.diff(values).argmax())
+        said.append(
+            f"- At scale {plain(scale)}, {plain(stage)}: mean {metric} from {values[0]:.3f} "
+            f"({places[0]}) to **{values[-1]:.3f}** ({places[-1]}); the widest gap is "
+            f"{values[at + 1] - values[at]:.3f}, between {places[at]} and {places[at + 1]}."
+        )
+    return "\n".join(said)
+
+
 def steps(table: pd.DataFrame, count: int) -> str:
     """Return how far rankings persist over each step between stages.
 
