@@ -111,5 +111,25 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     )
     mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
     said = findings.persistence(rows, mean, "accuracy")
-    assert "Of the 2 that are clear of zero, 1 can be told from noise" in said
+    assert "Of the 2 that are clear of zero, 1 can be told from noise." in said
+    several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
+    assert several == said
+    one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
+    assert "told from the noise of items; that of seeds is not known, for there is one." in one
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
+
+
+def test_mixtures_that_lie_in_groups_show_the_gap_between_them():
+    levels = pd.DataFrame(
+        {
+            "scale": ["S"] * 4 + ["M"],
+            "stage": ["pretrain"] * 4 + ["sft"],
+            "mixture": ["a", "b", "c", "d", "a"],
+            "value": [0.50, 0.31, 0.52, 0.30, 0.4],
+        }
+    )
+    said = findings.mixtures_apart(levels, "accuracy")
+    assert said == (
+        "- At scale S, pretrain: mean accuracy from 0.300 (d) to **0.520** (c); "
+        "the widest gap is 0.190, between b and a."
+    )

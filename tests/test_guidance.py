@@ -62,6 +62,14 @@ def test_trust_in_short_counts_all_benchmarks():
     assert none.startswith("At scale S trust none. On the other 3 ")
 
 
+def test_trust_that_rests_on_one_seed_says_so():
+    table = with_tiers(intervals(scale="S", benchmark=["a", "b", "c", "d"]))
+    for say in (guidance.trust, guidance.trust_in_short):
+        assert say(table.assign(seeds=1)).endswith(guidance.ONE_SEED)
+        assert guidance.ONE_SEED not in say(table.assign(seeds=3))
+        assert guidance.ONE_SEED not in say(table)
+
+
 def test_metrics_are_compared_category_by_category():
     said = guidance.metrics_compared(intervals(scale="S", category=list("ABCD")))
     assert "persists **more** in A" in said

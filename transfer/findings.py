@@ -74,7 +74,7 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
     Parameters
     ----------
     per_benchmark : DataFrame
-        P1 or P2: `scale, benchmark, value, low, high`, and where it is known `mark`.
+        P1 or P2: `scale, benchmark, value, low, high`, and where they are known `mark` and `seeds`.
     mean : DataFrame
         The mean over benchmarks: `scale, value, low, high`.
     metric : str
@@ -99,11 +99,19 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         clear = rows[rows["verdict"].isin(["persists", "reverses"])]
         if "mark" in clear and len(clear):
             kept = int((clear["mark"] == "measurable").sum())
+            noise = "noise"
+            if one_seed(rows):
+                noise = "the noise of items; that of seeds is not known, for there is one"
             sentence += (
-                f" Of the {len(clear)} that are clear of zero, {kept} can be told from noise."
+                f" Of the {len(clear)} that are clear of zero, {kept} can be told from {noise}."
             )
         said.append(sentence)
     return " ".join(said)
+
+
+def one_seed(rows: pd.DataFrame) -> bool:
+    """Return whether all rows are known to rest on one seed, so that its luck is not known."""
+    return "seeds" in rows and bool(rows["seeds"].eq(1).all())
 
 
 def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
@@ -164,6 +172,30 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
             f"{_change(row)}: {shown}."
         )
     return " ".join(said)
+
+
+def mixtures_apart(levels: pd.DataFrame, metric: str) -> str:
+    """Return how far the mixtures lie apart, and where the widest gap between neighbours is.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        `scale, stage, mixture, value`: the mean of the metric over benchmarks and seeds.
+    metric : str
+    """
+    said = []
+    for (scale, stage), rows in levels.dropna().groupby(["scale", "stage"], sort=False):
+        rows = rows.sort_values("value")
+        if len(rows) < 2:
+            continue
+        places, values = rows["mixture"].map(plain).tolist(), rows["value"].to_numpy()
+        at = int(np.diff(values).argmax())
+        said.append(
+            f"- At scale {plain(scale)}, {plain(stage)}: mean {metric} from {values[0]:.3f} "
+            f"({places[0]}) to **{values[-1]:.3f}** ({places[-1]}); the widest gap is "
+            f"{values[at + 1] - values[at]:.3f}, between {places[at]} and {places[at + 1]}."
+        )
+    return "\n".join(said)
 
 
 def steps(table: pd.DataFrame, count: int) -> str:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from transfer.findings import names, number, plain
+from transfer.findings import names, number, one_seed, plain
 from transfer.tiers import TIERS, WHEN
 
 COIN = 0.5
 """Decision accuracy of a coin."""
+
+ONE_SEED = "It rests on one seed, so some of it may be that seed's luck."
 
 
 def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
@@ -73,7 +75,8 @@ def trust(tiers: pd.DataFrame) -> str:
     Parameters
     ----------
     tiers : DataFrame
-        `scale, benchmark, value, low, high, tier`, from `transfer.tiers.with_tiers`.
+        `scale, benchmark, value, low, high, tier`, from `transfer.tiers.with_tiers`, and `seeds`
+        where they are known.
     """
     words = {
         "holds": "**Trust**",
@@ -97,7 +100,7 @@ def trust(tiers: pd.DataFrame) -> str:
                     for row in _records(part)
                 ]
             lines.append(f"- {words[name]}: {names(shown)}.")
-        said.append("\n".join(lines))
+        said.append("\n".join([*lines, *(["", ONE_SEED] if one_seed(rows) else [])]))
     return "\n\n".join(said)
 
 
@@ -112,6 +115,7 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
             f"At scale {plain(scale)} trust {names(holds)}"
             + (f"; look twice at {names(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
+            + (f" {ONE_SEED}" if one_seed(rows) else "")
         )
     return " ".join(said)
 

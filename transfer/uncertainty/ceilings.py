@@ -169,7 +169,7 @@ def typical(reliable: xr.Dataset, scale: str) -> dict[str, float]:
 def with_marks(
     table: pd.DataFrame, items: Mapping[str, xr.Dataset], metric: str = "accuracy"
 ) -> pd.DataFrame:
-    """Return a table of benchmarks with their `ceiling` and `mark`; unchanged without items.
+    """Return a table of benchmarks with `ceiling`, `mark` and `seeds`; unchanged without items.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def with_marks(
     if not items or any(metric not in part for part in items.values()):
         return table
     reliable = reliability(items, metric)
-    for values in (ceiling(reliable), marks(reliable)):
+    for values in (ceiling(reliable), marks(reliable), reliable["seeds"].min("stage")):
         part = values.to_dataframe().reset_index()[["scale", "benchmark", values.name]]
         table = table.merge(part, on=["scale", "benchmark"], how="left")
     return table
