@@ -62,6 +62,14 @@ def test_trust_in_short_counts_all_benchmarks():
     assert none.startswith("At scale S trust none. On the other 3 ")
 
 
+def test_short_sentences_name_some_of_many_and_count_the_others():
+    many = pd.DataFrame({"benchmark": list("abcdefg"), "value": 0.5, "low": 0.2, "high": 0.8})
+    assert "(a, b, c, d, e, f and g)" in guidance.across_scales(many, "S", "M")
+    assert "(a, b, c, d and 3 more)" in guidance.across_scales(many, "S", "M", short=True)
+    held = with_tiers(many.assign(scale="S", value=[0.71, 0.72, 0.73, 0.74, 0.75, 0.76, 0.77]))
+    assert "trust g, f, e, d and 3 more." in guidance.trust_in_short(held)
+
+
 def test_trust_that_rests_on_one_seed_says_so():
     table = with_tiers(intervals(scale="S", benchmark=["a", "b", "c", "d"]))
     for say in (guidance.trust, guidance.trust_in_short):

@@ -17,6 +17,9 @@ from transfer.tiers import TIERS, WHEN
 COIN = 0.5
 """Decision accuracy of a coin."""
 
+FEW = 4
+"""Names in a short sentence; of more, the others are counted."""
+
 ONE_SEED = "It rests on one seed, so some of it may be that seed's luck."
 
 
@@ -105,15 +108,18 @@ def trust(tiers: pd.DataFrame) -> str:
 
 
 def trust_in_short(tiers: pd.DataFrame) -> str:
-    """Return which benchmarks to trust before fine-tuning, one sentence a scale; see `trust`."""
+    """Return which benchmarks to trust before fine-tuning, one sentence a scale; see `trust`.
+
+    Of many the `FEW` with the highest r are named.
+    """
     said = []
     for scale, rows in tiers.groupby("scale", sort=False, observed=True):
         rows = rows.sort_values("value", ascending=False)
         holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
         others = len(rows) - len(holds) - len(persists)
         said.append(
-            f"At scale {plain(scale)} trust {names(holds)}"
-            + (f"; look twice at {names(persists)}" if persists else "")
+            f"At scale {plain(scale)} trust {few(holds)}"
+            + (f"; look twice at {few(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
             + (f" {ONE_SEED}" if one_seed(rows) else "")
         )
@@ -163,7 +169,12 @@ def choices_compared(gaps: pd.DataFrame) -> str:
     return "\n".join(said)
 
 
-def across_scales(decided: pd.DataFrame, smaller: str, larger: str) -> str:
+def few(found: list[str]) -> str:
+    """Return `a, b and c`, and of many the first and how many more."""
+    return names(found if len(found) <= FEW else [*found[:FEW], f"{len(found) - FEW} more"])
+
+
+def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool = False) -> str:
     """Return which benchmarks rank mixtures alike at two scales, and which to validate at both.
 
     Parameters
@@ -172,19 +183,22 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str) -> str:
         `benchmark, value, low, high`: decision accuracy of the smaller scale for the larger.
     smaller, larger : str
         Names of the scales.
+    short : bool
+        Whether of many benchmarks only some are named.
     """
+    listed = few if short else names
     alike = _names(decided[decided["low"] > COIN])
     other = _names(decided[decided["high"] < COIN])
     held = decided[decided["low"].notna()]
     open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
     said = (
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
-        f"**{len(alike)}** of {len(held)} benchmarks ({names(alike)}): one scale is enough to see "
-        f"it. On {len(open_)} these mixtures cannot tell it from a coin ({names(open_)}): "
+        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}): one scale is enough to see "
+        f"it. On {len(open_)} these mixtures cannot tell it from a coin ({listed(open_)}): "
         "**validate these at both scales**."
     )
     if other:
-        said += f" On {len(other)} the order turns round ({names(other)}): do not use the smaller."
+        said += f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."
     return said
 
 
