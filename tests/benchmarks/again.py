@@ -20,7 +20,8 @@ import pandas as pd
 
 from transfer.errors import BadInput
 from transfer.files import sha256
-from transfer.suite import Run, repository
+from transfer.measures import accuracy, benchmark_scores, select
+from transfer.suite import Run, load_suite, repository
 from transfer.tables import read_items
 from transfer.workspace import Workspace
 
@@ -54,24 +55,14 @@ def again(names: Sequence[str]) -> Iterator[Again]:
         row = runs.loc[name]
         with tempfile.TemporaryDirectory() as place:
             borrow(Run.parse(name), Path(place), row["parent_sha256"])
+            given = {**os.environ, "TRANSFER_HOME": place, "OMP_NUM_THREADS": "1"}
+            command = f"suite step mini {name} %s --threads 1"
             for step in ("train", "score"):
-                command = [
-                    sys.executable,
-                    "-m",
-                    "transfer.cli",
-                    "suite",
-                    "step",
-                    "mini",
-                    name,
-                    step,
-                ]
-                given = {**os.environ, "TRANSFER_HOME": place, "OMP_NUM_THREADS": "1"}
-                subprocess.run([*command, "--threads", "1"], check=True, env=given)
-            root = Path(place) / "mini"
-            record = json.loads((root / "runs" / name / "run.json").read_text())
-            moved = compare(
-                COMMITTED / "items" / f"{name}.parquet", root / "items" / f"{name}.parquet"
-            )
+                asked = [sys.executable, "-m", "transfer.cli", *(command % step).split()]
+                subprocess.run(asked, check=True, env=given)
+            space, table = Path(place) / "mini", Path("items") / f"{name}.parquet"
+            record = json.loads((space / "runs" / name / "run.json").read_text())
+            moved = compare(COMMITTED / table, space / table)
         same = record["checkpoint_sha256"] == row["checkpoint_sha256"]
         yield Again(name, row["processor"], record["processor"], same, *moved)
 
@@ -107,18 +98,11 @@ def compare(old: Path, new: Path) -> tuple[float, float, int, int, float]:
     tables = [read_items(path)[0] for path in (old, new)]
     values = [np.concatenate(list(table["loglikelihood"])) for table in tables]
     gaps = np.abs(values[0] - values[1])
-    chosen = [table["loglikelihood"].map(np.argmax).to_numpy() for table in tables]
-    right = pd.DataFrame(
-        {
-            "benchmark": tables[0]["benchmark"],
-            **{side: chosen[side] == tables[0]["gold"] for side in (0, 1)},
-        }
-    )
-    accuracy = right.groupby("benchmark")[[0, 1]].mean()
-    return (
-        float(gaps.mean()),
-        float(gaps.max()),
-        len(right),
-        int((chosen[0] != chosen[1]).sum()),
-        float((accuracy[0] - accuracy[1]).abs().mean()),
-    )
+    changed, moved = 0, []
+    for benchmark in load_suite("mini").benchmarks:
+        parts = [table[table["benchmark"] == benchmark.name] for table in tables]
+        kind, gold = benchmark.normalization, parts[0]["gold"].to_numpy()
+        before, after = (benchmark_scores(part, kind)[kind] for part in parts)
+        changed += int((select(before) != select(after)).sum())
+        moved.append(abs(accuracy(before, gold) - accuracy(after, gold)))
+    return float(gaps.mean()), float(gaps.max()), len(tables[0]), changed, float(np.mean(moved))

@@ -187,9 +187,9 @@ def _hang(
             node.ends = np.concatenate([np.full(before, len(node)), ends])
     for (number, _, targets), path in zip(group.tails, paths, strict=True):
         # The last token of the context predicts the first of the continuation.
-        last = node if before else stems[-1]
+        last, place = (node, before - 1) if before else (stems[-1], len(stems[-1]) - 1)
         assert last is not None
-        last.read([len(last) - 1 if last is not node else before - 1], number, 0, targets[:1])
+        last.read([place], number, 0, targets[:1])
         if path:
             assert node is not None
             node.read(path, number, 1, targets[1:])
