@@ -25,9 +25,6 @@ _ACROSS = re.compile("[A-Za-z][ \u0120\u2581]")
 
 _LETTERS = frozenset(string.ascii_letters)
 
-_ACROSS = re.compile("[A-Za-z][ \u0120\u2581]")
-"""What a token has that may hold such a place; two of the marks stand for a space."""
-
 _LINES = re.compile(r"\n[^\n]*?[A-Za-z](?= [A-Za-z])")
 """From a line break to the first such place behind it."""
 

@@ -23,6 +23,7 @@ from transfer.loglikelihood.attention import (
     UnsupportedAttentionError,
 )
 from transfer.loglikelihood.narrow import READ_AT_MOST, narrowed, reading
+from transfer.loglikelihood.products import by_onednn
 from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
 
 PACK_TOKENS = {"cpu": 3072, "other": 8192}
@@ -195,6 +196,7 @@ class Engine:
         with contextlib.ExitStack() as prepared:
             if self.way != "plain":
                 prepared.enter_context(_implementation(self.model, NAME))
+                prepared.enter_context(by_onednn(self.model))
             if self._narrow:
                 prepared.enter_context(narrowed(self.model))
             if threads == 1 or len(made) == 1:
