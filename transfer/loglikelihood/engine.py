@@ -196,7 +196,7 @@ class Engine:
         with contextlib.ExitStack() as prepared:
             if self.way != "plain":
                 prepared.enter_context(_implementation(self.model, NAME))
-                prepared.enter_context(by_onednn(self.model))
+                prepared.enter_context(by_onednn(self.model, sum(pack.size for pack in made)))
             if self._narrow:
                 prepared.enter_context(narrowed(self.model))
             if threads == 1 or len(made) == 1:

@@ -13,22 +13,25 @@ from typing import Any
 
 import torch
 
-LEAST_ROWS = 128
-"""Rows below which a product stays with PyTorch's choice: oneDNN is slow to begin."""
+LEAST_WORK = 2**22
+"""Multiplications of a product below which it stays with PyTorch's choice: oneDNN begins slowly."""
 
 ORDERED_BYTES = 2**28
-"""Weights, in bytes, of which a copy in oneDNN's own order is held during a call; of more than
-that each product orders its own."""
+"""Weights, in bytes, of which a copy in oneDNN's own order may be held during a call."""
+
+ORDERED_TOKENS = 2048
+"""Tokens of a call from which such a copy pays; without it each product orders its weights."""
 
 
 @contextlib.contextmanager
-def by_onednn(model: Any) -> Iterator[None]:
+def by_onednn(model: Any, tokens: int) -> Iterator[None]:
     """Have the linear layers of a model, in this context, take their products from oneDNN.
 
-    Only layers of float32 on a CPU, which do nothing of their own.
+    Only layers of float32 on a CPU, which do nothing of their own. `tokens` is how many are run.
     """
     found = [module for module in model.modules() if _takes(module)]
-    ordered = sum(module.weight.nbytes for module in found) <= ORDERED_BYTES
+    size = sum(module.weight.nbytes for module in found)
+    ordered = tokens >= ORDERED_TOKENS and size <= ORDERED_BYTES
     for module in found:
         module.forward = _product(module, ordered)
     try:
@@ -53,7 +56,7 @@ def _product(module: torch.nn.Linear, ordered: bool) -> Any:
     weight = torch.ops.mkldnn._reorder_linear_weight(plain, None) if ordered else plain
 
     def forward(rows: torch.Tensor) -> torch.Tensor:
-        if rows.dtype != torch.float32 or rows.numel() < LEAST_ROWS * rows.shape[-1]:
+        if rows.dtype != torch.float32 or rows.numel() * len(plain) < LEAST_WORK:
             return torch.nn.functional.linear(rows, plain, bias)
         return torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
 
