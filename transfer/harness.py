@@ -11,6 +11,8 @@ with `accelerate launch -m transfer.harness …` on several devices. What differ
 
 - in bfloat16 and float16 the softmax is taken in float32, theirs in the type of the model;
 - weights are read from safetensors only, unless `use_safetensors=False` is given;
+- where a model scales its positions by the longest sequence of a forward pass (`longrope`,
+  `dynamic`), each request has those of a pass of its own, as in `hf` with a batch size of 1;
 - a request without a token, and NaN, are refused with the task and the document;
 - where two requests of a call have the same tokens but for the last one, and another boundary
   between context and continuation, `hf` reads the shorter continuation at wrong places (by 2.6 nats

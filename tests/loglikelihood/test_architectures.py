@@ -17,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 pytest.importorskip("lm_eval")
 from lm_eval.models.huggingface import HFLM
 
+from transfer.errors import BadInput
 from transfer.harness import TransferLM
 
 TOLERANCE = 1e-4
@@ -59,8 +60,23 @@ ALONE = {
     "Gemma2": SIZES | {"num_key_value_heads": 2, "head_dim": 8, "sliding_window": 8},
     "Bloom": SIZES | {"n_layer": 2, "n_head": 4},
     "Mamba": {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
+    "Granite": SIZES | {"num_key_value_heads": 2, "logits_scaling": 8.0},
+    "Cohere": SIZES | {"num_key_value_heads": 2, "logit_scale": 0.0625},
+    # Longer than what is tried out, and shorter than what the model reads.
+    "Qwen2Moe": SIZES
+    | {
+        "num_key_value_heads": 2,
+        "sliding_window": 80,
+        "use_sliding_window": True,
+        "max_window_layers": 2,
+        "num_experts": 4,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+    },
+    "Phimoe": SIZES | {"num_key_value_heads": 2, "sliding_window": 80, "num_local_experts": 4},
 }
-"""Models that do not: windows, caps, biases by distance, and a state in place of attention."""
+"""Models that do not: windows, caps, biases by distance, scaled logits, and a state in place of
+attention."""
 
 LINES = sentences(40, seed=3)
 SHOTS = " ".join(LINES[:9])
@@ -102,11 +118,11 @@ def model_of(name, sizes, seed=0):
     return AutoModelForCausalLM.from_config(config).eval()
 
 
-def both(model, spoken=None):
+def both(model, spoken=None, batch_size=3):
     spoken = spoken or tokenizer()
     spoken.model_max_length = 10**30
     return [
-        kind(pretrained=model, tokenizer=spoken, batch_size=3, max_length=160)
+        kind(pretrained=model, tokenizer=spoken, batch_size=batch_size, max_length=160)
         for kind in (TransferLM, HFLM)
     ]
 
@@ -144,12 +160,74 @@ def test_every_shape_of_request_is_as_theirs(name):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("way", ["sdpa", "flex", "plain"])
-@pytest.mark.parametrize("name", ["Llama", "GPT2"])
+@pytest.mark.parametrize("name", ["Llama", "GPT2", "Granite", "Cohere"])
 def test_every_way_of_attention_is_as_theirs(name, way):
-    ours, theirs = both(model_of(name, SHARES[name]))
+    ours, theirs = both(model_of(name, (SHARES | ALONE)[name]))
     ours._way, ours._pack_tokens = way, 70
     for pairs in SHAPES.values():
         check(ours, theirs, pairs)
+    assert ours.engine.way == (way if name in SHARES else "plain")
+
+
+def test_an_unknown_way_is_refused():
+    ours, _ = both(model_of("Llama", SHARES["Llama"]))
+    ours._way = "flash"
+    with pytest.raises(BadInput, match="way 'flash': give one of blocks, sdpa, flex, plain"):
+        check(ours, ours, SHAPES["duplicates"])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "scale"), [("NanoChat", 0.05), ("Gemma2", 0.04)])
+def test_a_cap_of_logits_that_hardly_caps_them_is_kept(name, scale):
+    sizes = SIZES | {"num_key_value_heads": 2, "head_dim": 8, "initializer_range": scale}
+    sizes |= {"attn_logit_softcapping": None} if name == "Gemma2" else {}
+    ours, theirs = both(model_of(name, sizes))
+    for shape in ("long continuations", "short multiple choice"):
+        check(ours, theirs, SHAPES[shape])
+    assert ours.engine.manner.whole_head
+
+
+SCALED = {
+    "longrope": {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4},
+    "dynamic": {"factor": 4.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", [None, "plain"])
+@pytest.mark.parametrize("kind", SCALED)
+def test_positions_are_scaled_by_the_length_of_each_request(kind, way):
+    """Their own positions depend on the batch, and on those before it; so each model is new."""
+    sizes = SIZES | {"num_key_value_heads": 2, "original_max_position_embeddings": 80}
+    sizes["max_position_embeddings"] = 160 if kind == "longrope" else 80
+    rope = {"rope_type": kind, "rope_theta": 1e4, "original_max_position_embeddings": 80}
+    name = "Phi3" if kind == "longrope" else "Llama"
+    model = model_of(name, sizes | {"rope_parameters": rope | SCALED[kind]})
+    ours, theirs = both(model, batch_size=1)
+    ours._way = way
+    # Of 70 to 160 tokens, one of them of 80, and short ones.
+    spoken = ours.tokenizer
+    lines = " ".join(LINES * 2)
+    ends = [len(spoken.decode(spoken(lines)["input_ids"][:n])) for n in range(70, 170, 5)]
+    pairs = [(lines[:end], option) for end in ends for option in (" The cat sees", " dog")]
+    pairs += SHAPES["few-shot"] + SHAPES["truncated"] + SHAPES["short multiple choice"]
+    theirs.logits_cache = False
+    forward = theirs._model_call
+
+    def alone(*given, **named):
+        for module in theirs.model.modules():
+            if hasattr(module, "max_seq_len_cached"):
+                module.max_seq_len_cached = 0
+        return forward(*given, **named)
+
+    theirs._model_call = alone
+    sizes = {len(c) + len(t) - 1 for c, t in ours.encoder(pairs)}
+    assert {79, 80, 81} & sizes
+    assert min(sizes) < 60
+    assert max(sizes) >= 150
+    check(ours, theirs, pairs)
+    check(ours, theirs, pairs[::-3])
+    assert ours.engine.way == (way or "blocks")
 
 
 @pytest.mark.filterwarnings("ignore")

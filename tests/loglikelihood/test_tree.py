@@ -12,7 +12,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from transfer.loglikelihood import Encoded, Engine, attention, blocks
 from transfer.loglikelihood import engine as engines
-from transfer.loglikelihood.tree import LEAF_TOKENS, packs, plant
+from transfer.loglikelihood.packing import packs
+from transfer.loglikelihood.tree import LEAF_TOKENS, plant
 
 LONGEST = 120
 
@@ -72,10 +73,10 @@ def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget,
 @given(encoded=requests, budget=st.integers(1, 200), shared=st.booleans())
 def test_every_request_can_be_read_off_the_packs(encoded, budget, shared):
     """Follow the mask: what a read place sees is the tokens before its target, in order."""
-    asked = plant(encoded, LONGEST, shared)
+    roots = plant(encoded, LONGEST, shared)
     read = {}
     earlier = {}
-    for pack in packs(asked.roots, budget):
+    for pack in packs(roots, budget):
         assert pack.size <= budget or len(pack.nodes) == 1
         ids, positions, ends = pack.ids(), pack.positions(), pack.ends()
         starts = dict(zip(map(id, pack.nodes), pack.starts, strict=True))
@@ -112,10 +113,24 @@ def test_a_shared_stem_is_run_once(model):
 
 
 def test_truncated_requests_are_counted(model):
-    encoded = [Encoded((1,) * 200, (2,)), Encoded((1,) * 20, (2,)), Encoded((1,) * 120, (2,))]
-    engine = Engine(model, LONGEST, "blocks")
+    encoded = [Encoded((token,) * 200, (2,)) for token in (1, 3)]
+    encoded += [Encoded((1,) * 20, (2,)), Encoded((1,) * 120, (2,))]
+    engine = Engine(model, LONGEST, "blocks", 120)
     assert np.abs(engine(encoded).loglikelihood - one_by_one(model, encoded)[0]).max() < 1e-4
-    assert engine.usage.truncated == 1
+    assert engine.usage[::3] == (3 * 120 + 20, 2)
+    # Memory runs out after the first pack.
+    read, ran = engine._read, []
+
+    def once(*given):
+        ran.append(1)
+        if len(ran) == 2:
+            raise torch.OutOfMemoryError("no room")
+        return read(*given)
+
+    engine._read = once
+    engine(encoded)
+    assert len(ran) > 2
+    assert engine.usage[::3] == (3 * 120 + 20, 2)
 
 
 def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, caplog):
@@ -159,11 +174,48 @@ def test_logits_are_never_held_for_all_rows(model, monkeypatch):
     assert np.abs(values - one_by_one(model, encoded)[0]).max() < 1e-4
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_sequences_side_by_side_are_within_the_budget_with_their_padding(model, monkeypatch, whole):
+    monkeypatch.setitem(engines.LOGIT_BYTES, "cpu", 4 * 6 * 40)
+    draw = np.random.default_rng(0)
+    sizes = [*[4] * 30, *[9] * 10, 60, 100]
+    encoded = [Encoded(tuple(draw.integers(0, 6, size).tolist()), (1, 2, 3)) for size in sizes]
+    engine = Engine(model, LONGEST, "plain", 64)
+    engine.manner = engine.manner._replace(whole_head=whole)
+    expected, greedy = one_by_one(model, encoded)
+    ran, held = [], []
+    base, head = model.model.forward, model.lm_head.forward
+    monkeypatch.setattr(
+        model.model, "forward", lambda **k: ran.append(k["input_ids"].shape) or base(**k)
+    )
+    monkeypatch.setattr(
+        model.lm_head, "forward", lambda x: held.append(x.shape[:-1].numel()) or head(x)
+    )
+    scores = engine(encoded)
+    assert np.abs(scores.loglikelihood - expected).max() < 1e-4
+    assert (scores.greedy == greedy).all()
+    # Distinct requests: of four tokens some are equal.
+    assert sum(count for count, _ in ran) > 35
+    assert max(count for count, _ in ran) > 5
+    assert all(count * width <= 64 or count == 1 for count, width in ran)
+    assert max(held) <= 40
+
+
+def test_very_many_contexts_that_begin_each_other(model):
+    many = tuple(np.random.default_rng(0).integers(0, 6, 32 * 1100).tolist())
+    encoded = [Encoded(many[: 32 * count], (5,)) for count in range(1, 1100)]
+    (root,) = plant(encoded, 40_000)
+    depth = 0
+    while root.children:
+        root, depth = root.children[-1], depth + 1
+    assert depth > 1000
+
+
 def test_a_context_with_very_many_continuations_has_small_leaves(model):
     """As the empty context of a suite, before which all options are scored."""
     draw = np.random.default_rng(0)
     many = [Encoded((0,), tuple(draw.integers(0, 6, 9).tolist())) for _ in range(2000)]
-    made = packs(plant(many, LONGEST).roots, 4096)
+    made = packs(plant(many, LONGEST), 4096)
     assert max(len(node) for pack in made for node in pack.nodes) <= LEAF_TOKENS
     assert sum(pack.size for pack in made) < 2000 * 9
     scores = Engine(model, LONGEST, "blocks", 4096)(many)
@@ -212,7 +264,7 @@ def test_long_nodes_attend_in_parts_to_what_is_before_them(model, monkeypatch):
     scores = engine(encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
     assert (scores.greedy == greedy).all()
-    (pack,) = packs(plant(encoded, LONGEST).roots, 4096)
+    (pack,) = packs(plant(encoded, LONGEST), 4096)
     calls = blocks.plan(pack, None, torch.device("cpu"), torch.float32).blocks
     longest = [call.asking.shape[1] for call in calls if call.places.shape[1] >= 16]
     assert len(longest) > 3
@@ -225,7 +277,7 @@ def test_threads_get_packs_of_like_size_within_the_budget(model, monkeypatch, bu
     draw = np.random.default_rng(0)
     sizes = draw.integers(10, 60, 40).tolist()
     contexts = [tuple(draw.integers(0, 6, size).tolist()) for size in sizes]
-    roots = plant([Encoded(context, (1,)) for context in contexts], LONGEST).roots
+    roots = plant([Encoded(context, (1,)) for context in contexts], LONGEST)
     made = [
         pack.size for pack in Engine(model, LONGEST, "blocks", budget, threads=2)._cut(roots, 2)
     ]
@@ -268,6 +320,7 @@ def test_the_last_layer_is_run_where_it_is_read(model, monkeypatch):
         )
     encoded = [Encoded((1, 2, 3, 4, number), (5,)) for number in range(6)]
     engine = Engine(model, LONGEST, "blocks", threads=1)
+    sizes.clear()
     before = [layer.mlp.forward for layer in model.model.layers]
     scores = engine(encoded)
     assert sizes == [30, 6]
@@ -284,10 +337,11 @@ def test_in_the_last_layer_only_tokens_that_are_read_attend(model, monkeypatch):
         asked.append(query.shape[0] * query.shape[2])
         return flash(query, *rest)
 
+    engine = Engine(model, LONGEST, "blocks", threads=1)
     monkeypatch.setattr(attention, "_flash", counted)
     stem = (1, 2) * 20
     encoded = [Encoded((*stem, number, 4), (5, number)) for number in range(6)]
-    scores = Engine(model, LONGEST, "blocks", threads=1)(encoded)
+    scores = engine(encoded)
     # First layer: the stem and, padded to its size, a leaf of three tokens; the other leaves; all
     # leaves under the stem. Last layer: the two tokens of each leaf that are read.
     assert asked == [2 * 40, 5 * 3, 6 * 3, 6 * 2, 6 * 2]

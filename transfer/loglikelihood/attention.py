@@ -22,7 +22,8 @@ import torch
 from transformers import AttentionInterface
 
 from transfer.loglikelihood.blocks import plan
-from transfer.loglikelihood.tree import Node, Pack
+from transfer.loglikelihood.packing import Pack
+from transfer.loglikelihood.tree import Node
 
 NAME = "transfer_tree"
 
@@ -276,7 +277,6 @@ def _attend(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None = None,
     scaling: float | None = None,
-    sliding_window: int | None = None,
     softcap: float | None = None,
     **rest: Any,
 ) -> tuple[torch.Tensor, None]:
@@ -285,14 +285,26 @@ def _attend(
         raise UnsupportedAttentionError("attention over a tree outside of a pack")
     if softcap is not None:
         raise UnsupportedAttentionError("it caps its attention scores")
-    if sliding_window is not None and sliding_window < current.longest:
-        raise UnsupportedAttentionError(f"it sees {sliding_window} tokens back")
+    for reach in (rest.get("sliding_window"), *_reaches(module, "sliding_window" in rest)):
+        if reach and reach < current.longest:
+            raise UnsupportedAttentionError(f"it sees {reach} tokens back")
     if query.shape[-1] != value.shape[-1]:
         raise UnsupportedAttentionError("its keys and values differ in size")
     return current(query, key, value, scaling), None
 
 
 AttentionInterface.register(NAME, _attend)
+
+
+def _reaches(module: torch.nn.Module, window_given: bool) -> Iterator[int | None]:
+    """Yield how many tokens back a layer sees by what it may have put into its mask alone."""
+    config = getattr(module, "config", None)
+    layers, layer = getattr(config, "layer_types", None), getattr(module, "layer_idx", None)
+    if layers and layer is not None and layers[layer] == "full_attention":
+        return
+    if not window_given and getattr(config, "use_sliding_window", True):
+        yield getattr(config, "sliding_window", None)
+    yield getattr(config, "attention_chunk_size", None)
 
 
 def _flash(
@@ -309,7 +321,8 @@ def _flash(
         values,
         0.0,
         mask is None,
-        attn_mask=mask if isinstance(mask, torch.Tensor) else None,
+        # Under autocast queries are of another type than the model.
+        attn_mask=mask.to(query.dtype) if isinstance(mask, torch.Tensor) else None,
         scale=scale,
     )
 

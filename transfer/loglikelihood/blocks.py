@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from transfer.loglikelihood.tree import Node, Pack
+from transfer.loglikelihood.packing import Pack
+from transfer.loglikelihood.tree import Node
 
 ATTEND_AT_MOST = 0.5
 """The share of tokens that are read, above which all attend: what is left out has to pay for the

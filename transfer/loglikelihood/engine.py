@@ -22,9 +22,12 @@ from transfer.loglikelihood.attention import (
     TreeAttention,
     UnsupportedAttentionError,
 )
+from transfer.loglikelihood.choice import LAST, Manner, choose
 from transfer.loglikelihood.narrow import READ_AT_MOST, narrowed, reading
+from transfer.loglikelihood.packing import Pack, packs, side_by_side, subtree_sizes
+from transfer.loglikelihood.positions import Positions
 from transfer.loglikelihood.products import by_onednn
-from transfer.loglikelihood.tree import Encoded, Node, Pack, packs, plant, subtree_sizes
+from transfer.loglikelihood.tree import Encoded, Node, length, plant, truncated
 
 PACK_TOKENS = {"cpu": 3072, "other": 8192}
 """Tokens that are run at a time."""
@@ -37,9 +40,6 @@ FEW_PACKS = 16
 
 LOGIT_BYTES = {"cpu": 2**24, "other": 2**28}
 """Logits held at a time, in bytes of float32: on a CPU, what stays in its cache."""
-
-TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}
-"""Nats by which a request of the tree may differ from the model's own forward pass."""
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +92,25 @@ class Engine:
         Tokens that it reads.
     way
         How attention over the tree is computed (`transfer.loglikelihood.attention.WAYS`), or
-        `plain`: every distinct request by itself. None chooses, and tries the choice out on a few
-        made-up requests.
+        `plain`: every distinct request by itself. None takes what suits the device. A way that does
+        not give what the model's own forward pass gives on a few made-up requests is not taken.
     pack_tokens
         Tokens that are run at a time; `PACK_TOKENS` when None. It is halved when memory runs out.
     threads
         Forward passes that are run side by side on a CPU, each on one core; as many as PyTorch has
         threads when None.
+
+    Attributes
+    ----------
+    manner : Manner
+        How the model is run.
+    usage : Usage
+        What the last call took.
+
+    Raises
+    ------
+    BadInput
+        If there is no such way.
     """
 
     def __init__(
@@ -109,16 +121,24 @@ class Engine:
         pack_tokens: int | None = None,
         threads: int | None = None,
     ) -> None:
-        self.model, self.longest, self.way = model, longest, way
+        self.model, self.longest = model, longest
         self.usage = Usage()
         kind = "cpu" if model.device.type == "cpu" else "other"
         self.pack_tokens, self._logit_bytes = pack_tokens or PACK_TOKENS[kind], LOGIT_BYTES[kind]
-        self._whole_head, self._narrow = False, way is not None and way != "plain"
+        self._positions = Positions(model)
         self._threads = torch.get_num_threads() if threads is None else threads
-        if kind != "cpu" or _keeps_state(model):
+        if kind != "cpu" or self._positions.scaled:
             self._threads = 1
-        if way is None:
-            self._choose()
+        self.manner = choose(model, way, longest, self._positions, self._in_manner)
+
+    @property
+    def way(self) -> str:
+        """How attention over the tree is computed, or `plain`."""
+        return self.manner.way
+
+    def _in_manner(self, manner: Manner, encoded: Sequence[Encoded]) -> np.ndarray:
+        self.manner = manner
+        return self(encoded).loglikelihood
 
     def __call__(self, encoded: Sequence[Encoded]) -> Scores:
         """Return the scores of requests.
@@ -133,12 +153,23 @@ class Engine:
 
     def stream(self, encoded: Sequence[Encoded]) -> Iterator[tuple[np.ndarray, Scores]]:
         """Yield the numbers of the requests that a forward pass completed, and their scores."""
-        self.usage = Usage()
-        left = np.arange(len(encoded))
+        self.usage = Usage(
+            asked=sum(length(request, self.longest) for request in encoded),
+            truncated=truncated(encoded, self.longest),
+        )
+        for left, as_tree in self._positions.parts(encoded, self.longest):
+            manner = self.manner if as_tree or self.way == "plain" else LAST
+            yield from self._part(encoded, left, manner)
+
+    def _part(
+        self, encoded: Sequence[Encoded], left: np.ndarray, manner: Manner
+    ) -> Iterator[tuple[np.ndarray, Scores]]:
+        """Yield what `stream` does, for the requests of some numbers."""
         while len(left):
             done = np.zeros(len(left), dtype=bool)
             try:
-                for numbers, scores in self._once([encoded[number] for number in left.tolist()]):
+                some = [encoded[number] for number in left.tolist()]
+                for numbers, scores in self._once(some, manner):
                     done[numbers] = True
                     yield left[numbers], scores
             except (MemoryError, RuntimeError) as error:
@@ -153,15 +184,14 @@ class Engine:
             if self.model.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _once(self, encoded: Sequence[Encoded]) -> Iterator[tuple[np.ndarray, Scores]]:
+    def _once(
+        self, encoded: Sequence[Encoded], manner: Manner
+    ) -> Iterator[tuple[np.ndarray, Scores]]:
         """Yield requests as their last token is read."""
-        shared = self.way != "plain"
-        asked = plant(encoded, self.longest, shared)
-        self.usage = self.usage._replace(asked=self.usage.asked + asked.asked)
-        self.usage = self.usage._replace(truncated=asked.truncated)
+        roots = plant(encoded, self.longest, shared=manner.way != "plain")
         values, greedy = np.zeros(len(encoded)), np.ones(len(encoded), dtype=bool)
         missing = np.array([len(request.continuation) for request in encoded])
-        for pack, (places, reads, found, best) in self._passes(asked.roots):
+        for pack, (places, reads, found, best) in self._passes(roots, manner):
             self.usage = self.usage._replace(
                 run=self.usage.run + pack.size,
                 predicted=self.usage.predicted + len(np.unique(places)),
@@ -175,29 +205,32 @@ class Engine:
             done = touched[missing[touched] == 0]
             yield done, Scores(values[done], greedy[done])
 
-    def _passes(self, roots: Sequence[Node]) -> Iterator[tuple[Pack, _Pass]]:
+    def _passes(self, roots: Sequence[Node], manner: Manner) -> Iterator[tuple[Pack, _Pass]]:
         """Yield the packs in their order, and what was read in them.
 
         On a CPU several are run side by side, each on one core: small matrices do not keep many
         cores busy, and every operation would wait for the slowest of them.
         """
-        threads = 1 if self.way != "blocks" or torch.is_autocast_enabled("cpu") else self._threads
-        made = self._cut(roots, threads)
+        threads = self._threads if manner.way == "blocks" else 1
+        if torch.is_autocast_enabled("cpu"):
+            threads = 1
+        plain = manner.way == "plain"
+        made = self._cut_plain(roots, manner) if plain else self._cut(roots, threads)
         stems = Stems(made)
 
         def run(pack: Pack) -> _Pass:
             places, reads = pack.reads()
             try:
-                return _Pass(places, reads, *self._read(pack, places, reads[:, 2], stems))
+                return _Pass(places, reads, *self._read(pack, places, reads[:, 2], stems, manner))
             except BaseException as error:
                 stems.fail(error)
                 raise
 
         with contextlib.ExitStack() as prepared:
-            if self.way != "plain":
+            if not plain:
                 prepared.enter_context(_implementation(self.model, NAME))
                 prepared.enter_context(by_onednn(self.model, sum(pack.size for pack in made)))
-            if self._narrow:
+            if manner.narrow:
                 prepared.enter_context(narrowed(self.model))
             if threads == 1 or len(made) == 1:
                 yield from ((pack, run(pack)) for pack in made)
@@ -210,6 +243,8 @@ class Engine:
                 assert stems.error is not None
                 raise stems.error from None
             finally:
+                # Where the caller stops, what waits for a stem need not go on.
+                stems.fail(StoppedError("the call was stopped"))
                 pool.shutdown(cancel_futures=True)
                 torch.set_num_threads(before)
 
@@ -229,28 +264,37 @@ class Engine:
             more = bisect_left(range(more), -count, key=lambda n: -len(packs(roots, least + n)))
         return packs(roots, least + more)
 
+    def _cut_plain(self, roots: Sequence[Node], manner: Manner) -> list[Pack]:
+        """Return packs of sequences that are run side by side."""
+        if not manner.whole_head:
+            return side_by_side(roots, self.pack_tokens, None)
+        rows = self._logit_rows
+        if self._keeps_logits:
+            return side_by_side(roots, self.pack_tokens, rows)
+        return side_by_side(roots, min(self.pack_tokens, rows), None)
+
     @torch.inference_mode()
     def _read(
-        self, pack: Pack, places: np.ndarray, targets: np.ndarray, stems: Stems
+        self, pack: Pack, places: np.ndarray, targets: np.ndarray, stems: Stems, manner: Manner
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-probabilities of targets, and whether each is the most likely token."""
-        if self.way is not None and self.way != "plain":
+        if manner.way != "plain":
             hidden = self._run_tree(pack, stems, np.unique(places))
         else:
-            hidden, places = self._run_plain(pack, places)
+            hidden, places = self._run_plain(pack, places, manner.whole_head)
         found, best = np.empty(len(places)), np.empty(len(places), dtype=bool)
         kept, which = np.unique(places, return_inverse=True)
         order = np.argsort(which, kind="stable")
-        rows = max(16, self._logit_bytes // (4 * self._vocabulary))
+        rows = self._logit_rows
         bounds = np.searchsorted(which[order], np.arange(0, len(kept) + rows, rows))
         for chunk, (low, high) in enumerate(itertools.pairwise(bounds.tolist())):
             at = self._tensor(kept[chunk * rows : (chunk + 1) * rows])
-            logits = hidden[at] if self._whole_head else self._head(hidden[at])
+            logits = hidden[at] if manner.whole_head else self._head(hidden[at])
             asked = order[low:high]
             row, target = self._tensor(which[asked] - chunk * rows), self._tensor(targets[asked])
             probability = torch.log_softmax(logits.float(), -1)
             chosen = probability[row, target]
-            found[asked] = chosen.double().cpu().numpy()
+            found[asked] = chosen.cpu().double().numpy()
             # The place of the largest is slow to find, and seldom asked for: only where the
             # target is as likely as the likeliest, which may be another with a lower number.
             top = chosen == probability.amax(-1)[row]
@@ -262,8 +306,7 @@ class Engine:
         """Return hidden states of a pack, (token, size), which hold at the tokens that are read."""
         model = self.model
         ids, positions = self._tensor(pack.ids())[None], self._tensor(pack.positions())[None]
-        assert self.way is not None
-        rows = read if self._narrow and len(read) <= READ_AT_MOST * pack.size else None
+        rows = read if self.manner.narrow and len(read) <= READ_AT_MOST * pack.size else None
         attention = TreeAttention(
             self.way,
             self.longest,
@@ -280,7 +323,9 @@ class Engine:
                 raise UnsupportedAttentionError("it has attention of its own")
         return hidden[0]
 
-    def _run_plain(self, pack: Pack, places: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    def _run_plain(
+        self, pack: Pack, places: np.ndarray, whole_head: bool
+    ) -> tuple[torch.Tensor, np.ndarray]:
         """Return hidden states, or logits, of sequences side by side, and the places in them."""
         sizes = [len(node) for node in pack.nodes]
         width = max(sizes)
@@ -291,10 +336,10 @@ class Engine:
         given = {"input_ids": self._tensor(ids), "use_cache": False}
         owner = np.searchsorted(pack.starts, places, side="right") - 1
         column = places - np.array(pack.starts)[owner]
-        if not self._whole_head:
+        if not whole_head:
             return self.model.base_model(**given)[0].flatten(0, 1), owner * width + column
         first = int(column.min()) if len(column) else width - 1
-        if "logits_to_keep" in inspect.signature(self.model.forward).parameters:
+        if self._keeps_logits:
             given["logits_to_keep"] = width - first
         else:
             first = 0
@@ -302,42 +347,21 @@ class Engine:
         return logits.flatten(0, 1), owner * (width - first) + column - first
 
     @property
-    def _vocabulary(self) -> int:
-        return int(self.model.get_input_embeddings().weight.shape[0])
+    def _keeps_logits(self) -> bool:
+        """Whether the model can be asked for the logits of the last tokens only."""
+        return "logits_to_keep" in inspect.signature(self.model.forward).parameters
+
+    @property
+    def _logit_rows(self) -> int:
+        """Rows of logits that are held at a time."""
+        vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
+        return max(16, self._logit_bytes // (4 * vocabulary))
 
     def _head(self, hidden: torch.Tensor) -> torch.Tensor:
         return self.model.get_output_embeddings()(hidden)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
-
-    def _choose(self) -> None:
-        """Choose how to run the model: what gives the log-likelihoods of its own forward pass."""
-        requests = _made_up(self._vocabulary, self.longest)
-        tolerance = TOLERANCE.get(self.model.dtype, 0.2)
-        self.way, self._whole_head = "plain", True
-        own = self(requests).loglikelihood
-        why = ""
-        shared = "blocks" if self.model.device.type == "cpu" else "sdpa"
-        for way, narrow in ((shared, True), (shared, False), ("plain", False)):
-            self.way, self._narrow, self._whole_head = way, narrow, False
-            try:
-                gap = float(np.abs(self(requests).loglikelihood - own).max())
-            except Exception as error:  # whatever the model raises, its own forward pass is left
-                gap, said = np.inf, (str(error).splitlines() or [""])[0]
-                why = why or f"{type(error).__name__}: {said}"
-            # A model that returns NaN is refused later, where its items can be named.
-            if not gap > tolerance:
-                break
-            why = why or f"{gap:.1g} nats off its own forward pass"
-        else:
-            self._whole_head = True
-        if self.way == "plain":
-            log.warning(
-                "%s: tokens cannot be shared between requests (%s); every request is run by itself",
-                type(self.model).__name__,
-                why,
-            )
 
 
 @contextlib.contextmanager
@@ -349,29 +373,6 @@ def _implementation(model: Any, name: str) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
-
-
-def _keeps_state(model: Any) -> bool:
-    """Return whether a forward pass changes the model: positions that are scaled by what it saw."""
-    kinds = {str(getattr(module, "rope_type", "")) for module in model.modules()}
-    return any(kind == "longrope" or "dynamic" in kind for kind in kinds)
-
-
-def _made_up(vocabulary: int, longest: int) -> list[Encoded]:
-    """Return requests that use all that a tree has: stems, branches, and paths of several nodes."""
-    draw = np.random.default_rng(0)
-    size = min(longest // 3, 40)
-
-    def some(count: int) -> tuple[int, ...]:
-        return tuple(draw.integers(0, vocabulary, count).tolist())
-
-    stem = some(size)
-    requests = []
-    for context in (stem + some(3), stem + some(size // 2), some(5)):
-        start = some(2)
-        for option in (start + some(2), start + some(4), some(1), some(3)):
-            requests.append(Encoded(context, option))
-    return requests
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""The tree of token sequences that a set of requests needs, cut into packs.
+"""The tree of token sequences that a set of requests needs.
 
 A request is a context and a continuation. What all requests need is a tree: a context that many
 requests have is in it once, a prefix that many contexts have is in it once, and so is a prefix that
@@ -6,16 +6,12 @@ the continuations of a context have. The tree is made of nodes of two kinds:
 
 - a **stem** is a run of tokens that several nodes continue (a few-shot prefix, a passage),
 - a **leaf** is one context, less its stems, with the tree of its continuations behind it.
-
-A pack is a list of nodes that one forward pass takes, laid out one after the other without
-padding, every node after its ancestors. A token sees the tokens whose subtree it is in: with the
-tokens in this order, token `i` sees token `j` if `j <= i < end[j]`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +34,22 @@ class Encoded(NamedTuple):
 
     context: tuple[int, ...]
     continuation: tuple[int, ...]
+
+
+def shortened(request: Encoded, longest: int) -> Encoded:
+    """Return a request whose context has lost what is over the tokens that the model reads."""
+    over = sum(map(len, request)) - (longest + 1)
+    return request if over <= 0 else request._replace(context=request.context[over:])
+
+
+def length(request: Encoded, longest: int) -> int:
+    """Return the tokens that a forward pass of a request runs: all but the last."""
+    return min(sum(map(len, request)) - 1, longest)
+
+
+def truncated(encoded: Sequence[Encoded], longest: int) -> int:
+    """Return the number of requests whose context loses tokens."""
+    return sum(len(context) + len(rest) - 1 > longest for context, rest in encoded)
 
 
 class Node:
@@ -87,20 +99,8 @@ class _Group(NamedTuple):
     tails: list[_Tail]
 
 
-class Asked(NamedTuple):
-    """What requests come to: the roots of their tree, and sizes in tokens.
-
-    `asked` is what one forward pass a request would run, `truncated` the number of requests whose
-    context lost its first tokens.
-    """
-
-    roots: list[Node]
-    asked: int
-    truncated: int
-
-
-def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Asked:
-    """Return the tree of requests, each shortened from the left to what the model reads.
+def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> list[Node]:
+    """Return the roots of the tree of requests, each shortened to what the model reads.
 
     Parameters
     ----------
@@ -112,13 +112,8 @@ def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Aske
         Whether a prefix may be shared. If not, every distinct request is a chain of its own.
     """
     groups: dict[tuple[int, ...], _Group] = {}
-    asked = truncated = 0
-    for number, (context, continuation) in enumerate(encoded):
-        over = len(context) + len(continuation) - (longest + 1)
-        if over > 0:
-            truncated += 1
-            context = context[over:]
-        asked += len(context) + len(continuation) - 1
+    for number, request in enumerate(encoded):
+        context, continuation = shortened(request, longest)
         tail = continuation[:-1]
         # Equal tokens that are cut at different places are read at different places.
         key = context if shared else (len(context), *context, *tail)
@@ -134,7 +129,7 @@ def plant(encoded: Sequence[Encoded], longest: int, shared: bool = True) -> Aske
         for group in ordered:
             _hang(group, 0, (), roots, alone=True)
     _sort(roots)
-    return Asked(roots, asked, truncated)
+    return roots
 
 
 def _grow(groups: Sequence[_Group], roots: list[Node]) -> None:
@@ -267,10 +262,11 @@ def _add(node: Node, roots: list[Node]) -> Node:
 
 def _sort(nodes: list[Node]) -> None:
     """Put siblings of like size beside each other: they go into one attention call."""
-    nodes.sort(key=lambda node: (bool(node.children), node.ends is not None, len(node)))
-    for node in nodes:
-        if node.children:
-            _sort(node.children)
+    open_lists = [nodes]
+    while open_lists:
+        siblings = open_lists.pop()
+        siblings.sort(key=lambda node: (bool(node.children), node.ends is not None, len(node)))
+        open_lists.extend(node.children for node in siblings if node.children)
 
 
 def _common(a: np.ndarray, b: np.ndarray) -> int:
@@ -278,113 +274,3 @@ def _common(a: np.ndarray, b: np.ndarray) -> int:
     size = min(len(a), len(b))
     differ = a[:size] != b[:size]
     return int(differ.argmax()) if differ.any() else size
-
-
-class Pack:
-    """Nodes that one forward pass takes, in order.
-
-    Attributes
-    ----------
-    nodes, starts : lists
-        The nodes, and where each of them begins.
-    size : int
-        Tokens.
-    seen : list of (stem, first, last)
-        Stems, of this pack or an earlier one, and the range of tokens of this pack below them.
-    kept : list of Node
-        The stems of this pack that nodes of a later pack are under.
-    dropped : list of Node
-        The stems of earlier packs that no later pack needs.
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.starts: list[int] = []
-        self.size = 0
-        self.seen: list[tuple[Node, int, int]] = []
-        self.kept: list[Node] = []
-        self.dropped: list[Node] = []
-
-    def ids(self) -> np.ndarray:
-        """Return the token ids."""
-        return np.concatenate([node.ids for node in self.nodes])
-
-    def positions(self) -> np.ndarray:
-        """Return the place of every token in its own sequence."""
-        return np.concatenate([node.positions for node in self.nodes])
-
-    def ends(self) -> np.ndarray:
-        """Return where the subtree of every token ends in this pack."""
-        below = {id(stem): last for stem, _, last in self.seen}
-        parts = []
-        for node, start in zip(self.nodes, self.starts, strict=True):
-            if node.ends is not None:
-                parts.append(start + node.ends)
-            else:
-                parts.append(np.full(len(node), below.get(id(node), start + len(node))))
-        return np.concatenate(parts)
-
-    def reads(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places that predict a token, and their (request, order, target)."""
-        counts = [len(node.reads[0]) for node in self.nodes]
-        places, *rest = (
-            np.array([value for node in self.nodes for value in node.reads[column]], dtype=np.int64)
-            for column in range(4)
-        )
-        return places + np.repeat(self.starts, counts), np.stack(rest, 1)
-
-
-def packs(roots: Iterable[Node], budget: int) -> list[Pack]:
-    """Return packs of at most `budget` tokens, or of one node that is longer."""
-    done: list[Pack] = []
-    pack = Pack()
-    ranges: dict[int, list[int]] = {}
-    last: dict[int, int] = {}
-    stems: dict[int, Node] = {}
-
-    def close() -> None:
-        pack.seen = [(stems[key], first, after) for key, (first, after) in ranges.items()]
-        ranges.clear()
-        done.append(pack)
-
-    roots = list(roots)
-    sizes = subtree_sizes(roots)
-    for node in _walk(roots):
-        # A subtree that fits into a pack is not cut, if the one before is half full.
-        whole = sizes[id(node)]
-        wanted = whole if whole <= budget and pack.size > budget // 2 else len(node)
-        if pack.nodes and pack.size + wanted > budget:
-            close()
-            pack = Pack()
-        first, after = pack.size, pack.size + len(node)
-        pack.nodes.append(node)
-        pack.starts.append(first)
-        pack.size = after
-        for stem in node.stems:
-            stems[id(stem)] = stem
-            last[id(stem)] = len(done)
-            ranges.setdefault(id(stem), [first, after])[1] = after
-    if pack.nodes:
-        close()
-    for number, made in enumerate(done):
-        made.kept = [node for node in made.nodes if last.get(id(node), number) > number]
-        for node in made.kept:
-            done[last[id(node)]].dropped.append(node)
-    return done
-
-
-def subtree_sizes(roots: Iterable[Node]) -> dict[int, int]:
-    """Return the tokens of every node's subtree, by the node's id."""
-    sizes: dict[int, int] = {}
-    for node in reversed(list(_walk(roots))):
-        sizes[id(node)] = len(node) + sum(sizes[id(child)] for child in node.children)
-    return sizes
-
-
-def _walk(roots: Iterable[Node]) -> Iterator[Node]:
-    """Yield every node after its ancestors, a whole subtree at a time."""
-    open_nodes = list(roots)[::-1]
-    while open_nodes:
-        node = open_nodes.pop()
-        yield node
-        open_nodes.extend(reversed(node.children))
