@@ -353,6 +353,11 @@ def differs(row: pd.Series, what: str) -> str:
     return f"{what} is {shown}, {side}; the exchange test gives p = {row['p']:.3f}."
 
 
+def _cell(value: float) -> str:
+    """Return a number to two places, to four where two would show none of it."""
+    return f"{value:.4f}".replace("-", "−") if 0 < abs(value) < 0.005 else _signed(value)
+
+
 class Table:
     """A table as a page shows it: numbers to two places, a dash where one is absent, no index."""
 
@@ -363,14 +368,14 @@ class Table:
         return self.frame.to_html(
             index=False,
             na_rep="–",
-            float_format=_signed,
+            float_format=_cell,
             border=0,
             escape=True,
             classes="dataframe",
         )
 
     def __repr__(self) -> str:
-        return self.frame.to_string(index=False, na_rep="–", float_format=_signed)
+        return self.frame.to_string(index=False, na_rep="–", float_format=_cell)
 
 
 def table(frame: pd.DataFrame) -> Table:
