@@ -10,7 +10,6 @@ from scipy.stats import pearsonr, permutation_test
 import transfer
 from transfer.claims import chance
 from transfer.claims.estimates import Estimates, NotTestable
-from transfer.claims.verdicts import _by_test
 
 
 def estimates(grid):
@@ -98,23 +97,35 @@ def test_the_structure_claim_rests_on_mantels_test():
     expected = transfer.structure_persistence(grid, "confidence")["p"].sel(scale="S").item()
     assert row["p"] == expected
     by_interval = "agrees" if row["low"] > 0 else "undecided"
-    assert row["verdict"] == (
-        by_interval if _by_test(expected, 0.95) == by_interval else "undecided"
-    )
+    assert row["verdict"] == (by_interval if expected < 0.025 else "undecided")
 
 
 @pytest.mark.parametrize(
-    ("p", "said"),
+    ("p", "one_sided", "allowed"),
     [
-        (0.01, "agrees"),
-        (0.03, "undecided"),
-        (0.97, "undecided"),
-        (0.99, "disagrees"),
-        (np.nan, "not testable yet"),
+        (0.01, True, {"agrees"}),
+        (0.03, True, set()),
+        (0.97, True, set()),
+        (0.99, True, {"disagrees"}),
+        (0.03, False, {"agrees", "disagrees"}),
+        (0.06, False, set()),
+        (0.99, False, set()),
+        (np.nan, False, set()),
+        (np.nan, True, set()),
     ],
 )
-def test_each_side_has_the_error_of_the_interval(p, said):
-    assert _by_test(p, 0.95) == said
+def test_each_side_has_the_error_of_the_interval(p, one_sided, allowed):
+    test = chance.Chance(p, one_sided=one_sided)
+    assert {said for said in ("agrees", "disagrees") if test.allows(said, 0.95)} == allowed
+
+
+def test_an_interval_of_alignment_without_its_test_is_no_verdict():
+    grid = make_grid(7)
+    card = transfer.scorecard(grid, resamples=50)
+    rows = card[card["claim"] == "C12"]
+    assert len(rows)
+    for row in rows.to_dict("records"):
+        assert row["verdict"] == "undecided" or row["p"] < 0.05
 
 
 def test_what_is_missing_is_said():

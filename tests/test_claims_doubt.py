@@ -13,7 +13,12 @@ from transfer.claims import CLAIMS
 from transfer.claims.chance import Chance
 from transfer.claims.claim import verdict
 from transfer.claims.estimates import Estimates
-from transfer.claims.quantities import code_helps, confidence_less_accuracy, negative_share
+from transfer.claims.quantities import (
+    alignment_of,
+    code_helps,
+    confidence_less_accuracy,
+    negative_share,
+)
 from transfer.claims.remarks import (
     BOTH,
     effects_are_clear,
@@ -129,7 +134,10 @@ def test_alignment_that_hangs_on_one_benchmark_is_undecided():
 
 def test_three_benchmarks_are_too_few_and_one_normalization_needs_no_word():
     e = Estimates(make_grid(5), 0, 0, 0.95)
-    assert without_one("NLI")(only("C11", "Science"), e, "S").withholds == ("agrees", "disagrees")
+    assert without_one(alignment_of, "NLI")(only("C11", "Science"), e, "S").withholds == (
+        "agrees",
+        "disagrees",
+    )
     assert normalized_alike("NLI")(only("C11", "Science"), e, "S").words == ""
 
 
@@ -195,7 +203,9 @@ def test_the_structure_needs_its_interval_too():
         (0.2, 0.1, "undecided"),
     ):
         made = replace(
-            row, estimate=lambda e, s, low=low: (0.3, low, 0.6), test=lambda e, s, p=p: Chance(p)
+            row,
+            estimate=lambda e, s, low=low: (0.3, low, 0.6),
+            test=lambda e, s, p=p: Chance(p, one_sided=True),
         )
         assert _judge(made, e, "S", FIGURES, None)["verdict"] == said
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from transfer import findings
+from transfer import comparisons, findings
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,28 @@ def test_a_wide_interval_is_undecided_however_high_r_is():
         {"scale": "S", "benchmark": ["x"], "value": [0.8], "low": [-0.05], "high": [0.95]}
     )
     assert "persists on none" in findings.predictors(table)
-    assert "the other 1 are undecided" in findings.predictors(table)
+    assert "it is undecided on 1." in findings.predictors(table)
+
+
+def test_a_ranking_that_is_noise_predicts_nothing_however_high_its_r():
+    table = pd.DataFrame(
+        {
+            "scale": "S",
+            "benchmark": ["a", "b", "c", "d"],
+            "value": [0.9, 0.8, -0.8, 0.1],
+            "low": [0.5, 0.4, -0.9, -0.5],
+            "high": [0.95, 0.9, -0.3, 0.6],
+            "mark": ["not measurable", "measurable", "measurable", "not measurable"],
+        }
+    )
+    assert findings.predictors(table) == (
+        "At scale S the ranking of mixtures persists on b (r above 0.7 on b); it reverses on c; "
+        "it is undecided on 0. On the other 2 the ranking is mostly noise, though a have an "
+        "interval clear of zero."
+    )
+    assert "persists on a and b (r above 0.7 on all of them)" in findings.predictors(
+        table.drop(columns="mark")
+    )
 
 
 def test_persistence_counts_each_benchmark_once():
@@ -46,14 +67,14 @@ def test_persistence_counts_each_benchmark_once():
 
 
 def test_one_scale_says_what_it_cannot_say():
-    assert "cannot be answered yet" in findings.scales_compared(["S"], None, "accuracy")
+    assert "cannot be answered yet" in comparisons.scales_compared(["S"], None, "accuracy")
 
 
 def test_two_scales_say_the_direction():
     change = pd.DataFrame(
         {"smaller": ["S"], "larger": ["M"], "value": [0.2], "low": [0.1], "high": [0.3]}
     )
-    assert "rises: 0.20 [0.10, 0.30]" in findings.scales_compared(["S", "M"], change, "accuracy")
+    assert "rises: 0.20 [0.10, 0.30]" in comparisons.scales_compared(["S", "M"], change, "accuracy")
 
 
 def test_stronger_is_undecided_when_the_interval_holds_zero():
@@ -63,6 +84,13 @@ def test_stronger_is_undecided_when_the_interval_holds_zero():
     assert "confidence persists more than accuracy" in findings.stronger(
         row, "confidence", "accuracy"
     )
+    part = row.assign(value=0.02, low=-0.2, high=0.2)
+    assert findings.stronger(row, "confidence", "accuracy", part).endswith(
+        "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] over the benchmarks whose accuracy can be told "
+        "from noise."
+    )
+    nothing = part.assign(value=np.nan)
+    assert "told from noise" not in findings.stronger(row, "confidence", "accuracy", nothing)
 
 
 def test_clear_of_chance_needs_the_margin():
@@ -76,7 +104,9 @@ def test_clear_of_chance_needs_the_margin():
             "n_items": 1000,
         }
     )
-    assert "1 of 2" in findings.clear_of_chance(table)
+    assert "1 of 2 benchmarks" in findings.clear_of_chance(table)
+    table["accuracy"] = [0.60, 0.45]
+    assert "1 of 2 (and as far below it on b) benchmarks" in findings.clear_of_chance(table)
 
 
 def test_names_reads_as_english():
@@ -119,6 +149,71 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
 
 
+def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
+    rows = pd.DataFrame(
+        {
+            "scale": "S",
+            "benchmark": ["a", "b"],
+            "value": [0.8, 0.2],
+            "low": [0.5, -0.4],
+            "high": [0.9, 0.5],
+            "mark": ["measurable", "not measurable"],
+        }
+    )
+    mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
+    told = mean.assign(value=0.8, low=0.5, high=0.9)
+    said = findings.persistence(rows, mean, "accuracy", told)
+    assert "Over the 1 benchmarks" in said
+    assert "**0.80 [0.50, 0.90]**; on the others r, high or low, says nothing" in said
+    none = findings.persistence(rows.assign(mark="not measurable"), mean, "accuracy", told)
+    assert none.endswith("No ranking can be told from noise at both stages.")
+    everything = findings.persistence(rows.assign(mark="measurable"), mean, "accuracy", told)
+    assert everything.endswith("**0.80 [0.50, 0.90]**.")
+
+
+def test_witnesses_are_said_beside_chance():
+    shared = pd.DataFrame(
+        {
+            "scale": ["S", "S", "M"],
+            "stage": ["pretrain", "sft", "pretrain"],
+            "value": [0.62, 0.5, np.nan],
+            "by_chance": [0.3, 0.31, np.nan],
+            "p": [0.001, 0.04, np.nan],
+            "n": [20, 20, 1],
+        }
+    )
+    assert findings.witnesses(shared) == (
+        "At scale S one component over mixtures holds, of the variance of 20 standardized "
+        "benchmarks, 62% before fine-tuning (by chance 30%, p = 0.001) and 50% after fine-tuning "
+        "(by chance 31%, p = 0.040)."
+    )
+
+
+def test_alignment_names_the_benchmarks_that_turn_its_sign():
+    table = pd.DataFrame(
+        {
+            "scale": "S",
+            "stage": "sft",
+            "category": ["NLI", "Science"],
+            "value": [0.5, -0.8],
+            "low": [0.1, -0.9],
+            "high": [0.8, -0.7],
+        }
+    )
+    left = pd.DataFrame(
+        {
+            "scale": "S",
+            "stage": "sft",
+            "category": ["NLI", "Science", "Science"],
+            "benchmark": ["a", "b", "c"],
+            "value": [0.4, 0.82, -0.9],
+        }
+    )
+    said = findings.alignment(table, left)
+    assert "positive in NLI (0.50 [0.10, 0.80])" in said
+    assert "negative in Science (−0.80 [−0.90, −0.70]; 0.82 without b)" in said
+
+
 def test_mixtures_that_lie_in_groups_show_the_gap_between_them():
     levels = pd.DataFrame(
         {
@@ -128,7 +223,7 @@ def test_mixtures_that_lie_in_groups_show_the_gap_between_them():
             "value": [0.50, 0.31, 0.52, 0.30, 0.4],
         }
     )
-    said = findings.mixtures_apart(levels, "accuracy")
+    said = comparisons.mixtures_apart(levels, "accuracy")
     assert said == (
         "- At scale S, pretrain: mean accuracy from 0.300 (d) to **0.520** (c); "
         "the widest gap is 0.190, between b and a."

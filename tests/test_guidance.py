@@ -53,6 +53,15 @@ def test_trust_names_each_benchmark_once_and_nothing_on_noise():
     assert "Not measured: d." in said
 
 
+def test_trust_says_where_r_is_above_its_ceiling():
+    table = intervals(scale="S", benchmark=["a", "b", "c", "d"])
+    table.loc[4] = ["S", "e", 0.8, 0.5, 0.9]
+    said = guidance.trust(with_tiers(table.assign(ceiling=0.7)))
+    assert "e (0.80 [0.50, 0.90]). Above its ceiling, by luck or by noise that both" in said
+    assert "stages share: e (0.80 above 0.70)." in said
+    assert "ceiling" not in guidance.trust(with_tiers(table.assign(ceiling=0.85)))
+
+
 def test_trust_in_short_counts_all_benchmarks():
     table = intervals(scale="S", benchmark=["a", "b", "c", "d"])
     table.loc[4] = ["S", "e", 0.8, 0.5, 0.9]
@@ -105,7 +114,7 @@ def test_what_a_coin_could_give_is_validated_at_both_scales():
     )
     said = guidance.across_scales(table, "S", "M")
     assert "on **1** of 3 benchmarks (a)" in said
-    assert "from a coin (b): **validate these at both scales**" in said
+    assert "from a coin (b): the order may change" in said
     assert "turns round (c)" in said
     assert "turns round" not in guidance.across_scales(table.iloc[:2], "S", "M")
 

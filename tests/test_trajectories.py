@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import transfer
-from transfer import findings
+from transfer import comparisons
 from transfer.errors import BadInput
 from transfer.report.execute import execute
 from transfer.suite import repository
@@ -113,13 +113,13 @@ def test_foresight_says_from_where_on_the_interval_is_above_zero():
     gain = pd.DataFrame(
         {"metric": ["accuracy"], "scale": ["S"], "value": [0.3], "low": [0.1], "high": [0.5]}
     )
-    said = findings.foresight(rows, gain, "pretrain 100 %").replace("\\", "")
+    said = comparisons.foresight(rows, gain, "pretrain 100 %").replace("\\", "")
     assert "it rises: 0.30 [0.10, 0.50]" in said
     assert "above zero from pretrain 50 % on" in said
-    never = findings.foresight(rows.assign(low=-1.0), gain, "pretrain 100 %")
+    never = comparisons.foresight(rows.assign(low=-1.0), gain, "pretrain 100 %")
     assert "holds zero at every point" in never
     gone = rows.assign(low=[0.1, -0.1, 0.2, 0.8])
-    said = findings.foresight(gone, gain, "pretrain 100 %").replace("\\", "")
+    said = comparisons.foresight(gone, gain, "pretrain 100 %").replace("\\", "")
     assert "at pretrain 6 % and pretrain 100 %" in said
 
 

@@ -68,7 +68,12 @@ def names(values: Iterable[str]) -> str:
     return f"{', '.join(values[:-1])} and {values[-1]}"
 
 
-def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) -> str:
+def persistence(
+    per_benchmark: pd.DataFrame,
+    mean: pd.DataFrame,
+    metric: str,
+    told: pd.DataFrame | None = None,
+) -> str:
     """Return how far rankings persist, scale by scale (RQ1).
 
     Parameters
@@ -79,6 +84,8 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         The mean over benchmarks: `scale, value, low, high`.
     metric : str
         What the rankings are of.
+    told : DataFrame, optional
+        As `mean`, over the benchmarks that are marked measurable alone.
     """
     said = []
     for scale, rows in with_verdicts(per_benchmark).groupby("scale", sort=False):
@@ -86,7 +93,7 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
         above, below, open_ = (
             int(counts.get(name, 0)) for name in ("persists", "reverses", "undecided")
         )
-        whole = _records(mean.loc[mean["scale"] == scale])[0]
+        whole = records(mean.loc[mean["scale"] == scale])[0]
         measured = above + below + open_
         sentence = (
             f"At scale {plain(scale)} the mean r of {metric} over {measured} benchmarks is "
@@ -105,7 +112,46 @@ def persistence(per_benchmark: pd.DataFrame, mean: pd.DataFrame, metric: str) ->
             sentence += (
                 f" Of the {len(clear)} that are clear of zero, {kept} can be told from {noise}."
             )
-        said.append(sentence)
+        said.append(sentence + _of_measurable(told, scale, rows))
+    return " ".join(said)
+
+
+def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) -> str:
+    """Return the mean r over the benchmarks that are marked measurable."""
+    if told is None or "mark" not in rows:
+        return ""
+    count = int((rows["mark"] == "measurable").sum())
+    if not count:
+        return " No ranking can be told from noise at both stages."
+    row = records(told.loc[told["scale"] == scale])[0]
+    sentence = (
+        f" Over the {count} benchmarks whose rankings can be told from noise at both stages the "
+        f"mean r is **{number(row['value'], row['low'], row['high'])}**"
+    )
+    if count == len(rows):
+        return f"{sentence}."
+    return f"{sentence}; on the others r, high or low, says nothing of persistence."
+
+
+def witnesses(shared: pd.DataFrame) -> str:
+    """Return whether benchmarks are separate witnesses of the mixtures' order.
+
+    Parameters
+    ----------
+    shared : DataFrame
+        `scale, stage, value, by_chance, p, n`, from `transfer.protocols.shared_variance`.
+    """
+    said = []
+    for scale, rows in shared.dropna(subset=["value"]).groupby("scale", sort=False):
+        parts = [
+            f"{row['value']:.0%} {'before' if row['stage'] == 'pretrain' else 'after'} fine-tuning "
+            f"(by chance {row['by_chance']:.0%}, p = {row['p']:.3f})"
+            for row in records(rows)
+        ]
+        said.append(
+            f"At scale {plain(scale)} one component over mixtures holds, of the variance of "
+            f"{int(rows['n'].max())} standardized benchmarks, {names(parts)}."
+        )
     return " ".join(said)
 
 
@@ -114,10 +160,15 @@ def one_seed(rows: pd.DataFrame) -> bool:
     return "seeds" in rows and bool(rows["seeds"].eq(1).all())
 
 
-def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
-    """Return which of two metrics persists more, from intervals of `first` minus `second`."""
+def stronger(
+    difference: pd.DataFrame, first: str, second: str, told: pd.DataFrame | None = None
+) -> str:
+    """Return which of two metrics persists more, from intervals of `first` minus `second`.
+
+    `told`, if given, is the same over the benchmarks alone whose rankings can be told from noise.
+    """
     said = []
-    for row in _records(difference):
+    for row in records(difference):
         shown = number(row["value"], row["low"], row["high"])
         if np.isnan(row["value"]):
             words = f"the two cannot be compared ({first} or {second} is missing)"
@@ -130,147 +181,81 @@ def stronger(difference: pd.DataFrame, first: str, second: str) -> str:
                 f"it is undecided whether {first} or {second} persists more: "
                 f"the difference in mean r is {shown}"
             )
+        part = None if told is None else records(told.loc[told["scale"] == row["scale"]])[0]
+        if part is not None and not np.isnan(part["value"]):
+            shown = number(part["value"], part["low"], part["high"])
+            words += f", and {shown} over the benchmarks whose {second} can be told from noise"
         said.append(f"At scale {plain(row['scale'])} {words}.")
     return " ".join(said)
 
 
 def predictors(per_benchmark: pd.DataFrame) -> str:
-    """Return which benchmarks predict across stages and which do not (RQ2)."""
+    """Return which benchmarks predict across stages and which do not (RQ2).
+
+    Where the table has `mark`, a ranking that is mostly noise predicts nothing, whatever its r.
+    """
     said = []
     for scale, rows in with_verdicts(per_benchmark).groupby("scale", sort=False):
         rows = rows.sort_values("value", ascending=False)
+        noisy = rows.get("mark", pd.Series("", rows.index)).eq("not measurable")
         shown = rows["benchmark"].map(plain)
-        by = {name: list(shown[rows["verdict"] == name]) for name in VERDICTS}
-        strong = shown[(rows["value"] > HOLDS) & (rows["low"] > 0)]
-        said.append(
+        by = {name: list(shown[(rows["verdict"] == name) & ~noisy]) for name in VERDICTS}
+        strong = list(shown[(rows["value"] > HOLDS) & (rows["low"] > 0) & ~noisy])
+        high = "" if not strong else f" (r above {HOLDS} on {_those(strong, by['persists'])})"
+        sentence = (
             f"At scale {plain(scale)} the ranking of mixtures persists on "
-            f"{names(by['persists'])}"
-            f" (r above {HOLDS} on {names(strong)}); it reverses on {names(by['reverses'])}; "
-            f"the other {len(by['undecided'])} are undecided."
+            f"{names(by['persists'])}{high}; it reverses on {names(by['reverses'])}; "
+            f"it is undecided on {len(by['undecided'])}."
         )
+        clear = list(shown[rows["verdict"].isin(["persists", "reverses"]) & noisy])
+        if noisy.any():
+            sentence += f" On the other {int(noisy.sum())} the ranking is mostly noise"
+            sentence += f", though {names(clear)} have an interval clear of zero." if clear else "."
+        said.append(sentence)
     return " ".join(said)
 
 
-def _change(row: dict[str, Any]) -> str:
-    return "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
+def _those(some: list[str], of: list[str]) -> str:
+    """Return `a and b`, or where they are most of them, `all but c` or `all of them`."""
+    rest = [name for name in of if name not in some]
+    if len(of) < 2 or len(rest) >= len(some):
+        return names(some)
+    return f"all but {names(rest)}" if rest else "all of them"
 
 
-def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: str) -> str:
-    """Return what the table says about scale (RQ3), or that it cannot say anything yet."""
-    if len(scales) < 2 or difference is None:
-        return (
-            f"**This question cannot be answered yet.** The table holds one scale "
-            f"({names(map(plain, scales))}); how transfer shifts with scale needs two. "
-            "What follows shows where that scale stands; the comparison appears by itself as soon "
-            "as the table holds a second scale."
-        )
-    said = []
-    for row in _records(difference):
-        shown = number(row["value"], row["low"], row["high"])
-        said.append(
-            f"From {plain(row['smaller'])} to {plain(row['larger'])} the mean r of {metric} "
-            f"{_change(row)}: {shown}."
-        )
-    return " ".join(said)
-
-
-def mixtures_apart(levels: pd.DataFrame, metric: str) -> str:
-    """Return how far the mixtures lie apart, and where the widest gap between neighbours is.
+def alignment(per_category: pd.DataFrame, without_one: pd.DataFrame | None = None) -> str:
+    """Return where confidence goes with accuracy and where not (RQ4).
 
     Parameters
     ----------
-    levels : DataFrame
-        `scale, stage, mixture, value`: the mean of the metric over benchmarks and seeds.
-    metric : str
+    per_category : DataFrame
+        `scale, stage, category, value, low, high`.
+    without_one : DataFrame, optional
+        `scale, stage, category, benchmark, value`: the same without that benchmark. Those that turn
+        the sign are named.
     """
-    said = []
-    for (scale, stage), rows in levels.dropna().groupby(["scale", "stage"], sort=False):
-        rows = rows.sort_values("value")
-        if len(rows) < 2:
-            continue
-        places, values = rows["mixture"].map(plain).tolist(), rows["value"].to_numpy()
-        at = int(np.diff(values).argmax())
-        said.append(
-            f"- At scale {plain(scale)}, {plain(stage)}: mean {metric} from {values[0]:.3f} "
-            f"({places[0]}) to **{values[-1]:.3f}** ({places[-1]}); the widest gap is "
-            f"{values[at + 1] - values[at]:.3f}, between {places[at]} and {places[at + 1]}."
-        )
-    return "\n".join(said)
-
-
-def steps(table: pd.DataFrame, count: int) -> str:
-    """Return how far rankings persist over each step between stages.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `metric, scale, step, value, low, high`.
-    count : int
-        How many steps there are.
-    """
-    said = []
-    for (metric, scale), rows in table.groupby(["metric", "scale"], sort=False):
-        parts = [
-            f"{number(row['value'], row['low'], row['high'])} from {plain(row['step'])}"
-            for row in _records(rows)
-        ]
-        said.append(f"At scale {plain(scale)} the mean r of {metric} is {names(parts)}.")
-    if count == 1:
-        said.append("The table has two stages, so this is the step of the other pages.")
-    return " ".join(said)
-
-
-def foresight(table: pd.DataFrame, gain: pd.DataFrame, end: str) -> str:
-    """Return how early in pretraining a score tells what it tells at the end.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `metric, scale, point, value, low, high`: the mean r of each point, in order, with the end
-        of SFT.
-    gain : DataFrame
-        `metric, scale, value, low, high`: that at the end of pretraining less that at its first
-        point.
-    end : str
-        The last point of pretraining.
-    """
-    said = []
-    for (metric, scale), rows in table.groupby(["metric", "scale"], sort=False):
-        pretraining = rows.iloc[: rows["point"].tolist().index(end) + 1]
-        first, last = _records(pretraining.iloc[[0, -1]])
-        above = (pretraining["low"] > 0).tolist()
-        there = [plain(p) for p, told in zip(pretraining["point"], above, strict=True) if told]
-        change = _records(gain[(gain["metric"] == metric) & (gain["scale"] == scale)])[0]
-        shown = [number(row["value"], row["low"], row["high"]) for row in (first, last, change)]
-        said.append(
-            f"At scale {plain(scale)} the mean r of {metric} with the end of fine-tuning is "
-            f"{shown[0]} at {plain(first['point'])} and **{shown[1]}** at {plain(end)}. From one "
-            f"to the other it {_change(change)}: {shown[2]}. {_above_zero(above, there)}"
-        )
-    return "\n\n".join(said)
-
-
-def _above_zero(above: list[bool], there: list[str]) -> str:
-    if not there:
-        return "Its interval holds zero at every point of pretraining."
-    if all(above[above.index(True) :]):
-        return f"Its interval lies above zero from {there[0]} on."
-    return f"Its interval lies above zero at {names(there)}."
-
-
-def alignment(per_category: pd.DataFrame) -> str:
-    """Return where confidence goes with accuracy and where not (RQ4)."""
     said = []
     for (scale, stage), rows in with_verdicts(per_category).groupby(["scale", "stage"], sort=False):
         words = {"persists": "positive", "reverses": "negative", "undecided": "undecided"}
         parts = [
             f"{words.get(row['verdict'], 'not measured')} in {plain(row['category'])} "
-            f"({number(row['value'], row['low'], row['high'])})"
-            for row in _records(rows)
+            f"({number(row['value'], row['low'], row['high'])}{_turned(row, without_one)})"
+            for row in records(rows)
         ]
         when = "before fine-tuning" if stage == "pretrain" else "after it"
         said.append(f"At scale {plain(scale)}, {when}, alignment is {names(parts)}.")
     return " ".join(said)
+
+
+def _turned(row: dict[str, Any], without_one: pd.DataFrame | None) -> str:
+    """Return without which benchmarks a category's alignment has the other sign."""
+    if without_one is None:
+        return ""
+    same = [without_one[key] == row[key] for key in ("scale", "stage", "category")]
+    left = without_one[same[0] & same[1] & same[2]]
+    turned = left.loc[left["value"] * row["value"] < 0, ["benchmark", "value"]]
+    shown = [f"{number(r['value'])} without {plain(r['benchmark'])}" for r in records(turned)]
+    return f"; {names(shown)}" if shown else ""
 
 
 def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
@@ -287,18 +272,28 @@ def clear_of_chance(table: pd.DataFrame, errors: float = 3.0) -> str:
     table = table.dropna(subset=["accuracy", "chance", "n_items"])
     if table.empty:
         return "No benchmark has both its number of items and what guessing would get."
-    error = np.sqrt(table["chance"] * (1 - table["chance"]) / table["n_items"])
-    clear = table.assign(clear=table["accuracy"] > table["chance"] + errors * error)
+    error = errors * np.sqrt(table["chance"] * (1 - table["chance"]) / table["n_items"])
+    clear = table.assign(
+        clear=table["accuracy"] > table["chance"] + error,
+        below=table["accuracy"] < table["chance"] - error,
+    )
     said = [
         f"at scale {plain(scale)} {'before' if stage == 'pretrain' else 'after'} fine-tuning on "
-        f"{int(rows['clear'].sum())} of {len(rows)}"
+        f"{int(rows['clear'].sum())} of {len(rows)}{_below(rows)}"
         for (scale, stage), rows in clear.groupby(["scale", "stage"], sort=False)
     ]
-    clear_by = f"clear of chance (by {errors:g} standard errors)"
+    clear_by = f"above chance (by {errors:g} standard errors)"
     return f"The mean model is {clear_by} {names(said)} benchmarks."
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _below(rows: pd.DataFrame) -> str:
+    """Return on which benchmarks a model does worse than guessing would."""
+    below = [plain(name) for name in rows.loc[rows["below"], "benchmark"]]
+    return f" (and as far below it on {names(below)})" if below else ""
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one dictionary a row, by column."""
     return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]
 
 
@@ -334,16 +329,18 @@ def measurability(marked: pd.DataFrame) -> str:
     Parameters
     ----------
     marked : DataFrame
-        `scale, benchmark, mark`.
+        `scale, benchmark, mark`, and `seeds` where they are known.
     """
     said = []
     for scale, rows in marked.groupby("scale", sort=False):
-        able = list(rows.loc[rows["mark"] == "measurable", "benchmark"])
+        able = [plain(name) for name in rows.loc[rows["mark"] == "measurable", "benchmark"]]
         said.append(
-            f"At scale {scale} the ranking of mixtures can be told from noise on **{len(able)} of "
-            f"{len(rows)}** benchmarks at both stages ({names(able)}); on the others a low r says "
-            "that nothing was measured, not that nothing persists."
+            f"At scale {plain(scale)} the ranking of mixtures can be told from noise on "
+            f"**{len(able)} of {len(rows)}** benchmarks at both stages ({names(able)}); on the "
+            "others r, high or low, says nothing of persistence."
         )
+        if one_seed(rows):
+            said.append("With one seed this counts the noise of items alone.")
     return " ".join(said)
 
 

@@ -7,6 +7,7 @@ its jobs.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -49,7 +50,9 @@ def prepare(name: str) -> None:
     corpus.decontaminate(suite, space)
     corpus.train_tokenizer(suite, space)
     corpus.write_shards(suite, space)
-    instructions.build_instructions(suite, space)
+    made = instructions.build_instructions(suite, space)
+    with replacing(data_folder(suite.name) / "instructions.json") as beside:
+        shutil.copyfile(made.with_suffix(".json"), beside)
     corpus.write_report(suite, space, data_folder(suite.name) / "corpus.json")
 
 

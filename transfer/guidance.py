@@ -6,12 +6,10 @@ one. Each takes tidy tables with `value, low, high` and returns Markdown.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from transfer.findings import names, number, one_seed, plain
+from transfer.findings import names, number, one_seed, plain, records
 from transfer.tiers import TIERS, WHEN
 
 COIN = 0.5
@@ -100,11 +98,25 @@ def trust(tiers: pd.DataFrame) -> str:
             if name in ("holds", "persists", "reverses"):
                 shown = [
                     f"{plain(row['benchmark'])} ({number(row['value'], row['low'], row['high'])})"
-                    for row in _records(part)
+                    for row in records(part)
                 ]
-            lines.append(f"- {words[name]}: {names(shown)}.")
+            beyond = _beyond(part) if name in ("holds", "persists") else ""
+            lines.append(f"- {words[name]}: {names(shown)}.{beyond}")
         said.append("\n".join([*lines, *(["", ONE_SEED] if one_seed(rows) else [])]))
     return "\n\n".join(said)
+
+
+def _beyond(part: pd.DataFrame) -> str:
+    """Return which of the benchmarks have an r above what their noise lets one expect."""
+    if "ceiling" not in part:
+        return ""
+    shown = [
+        f"{plain(row['benchmark'])} ({number(row['value'])} above {number(row['ceiling'])})"
+        for row in records(part[part["value"] > part["ceiling"]])
+    ]
+    if not shown:
+        return ""
+    return f" Above its ceiling, by luck or by noise that both stages share: {names(shown)}."
 
 
 def trust_in_short(tiers: pd.DataFrame) -> str:
@@ -155,7 +167,7 @@ def choices_compared(gaps: pd.DataFrame) -> str:
         `scale, value, low, high`: decision accuracy by confidence less that by accuracy.
     """
     said = []
-    for row in _records(gaps):
+    for row in records(gaps):
         shown = number(row["value"], row["low"], row["high"])
         if np.isnan(row["value"]):
             words = "cannot be compared"
@@ -193,9 +205,10 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
     open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
     said = (
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
-        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}): one scale is enough to see "
-        f"it. On {len(open_)} these mixtures cannot tell it from a coin ({listed(open_)}): "
-        "**validate these at both scales**."
+        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}); by chance one in forty "
+        f"would. On {len(open_)} these mixtures cannot tell it from a coin ({listed(open_)}): the "
+        "order may change, or that of the smaller models may be noise. **Validate these at both "
+        "scales**."
     )
     if other:
         said += f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."
@@ -204,7 +217,7 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
 
 def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "") -> str:
     """Return `higher accuracy in A (…); neither surely higher nor surely lower … in B (…)`."""
-    measured = _records(rows[rows["low"].notna()])
+    measured = records(rows[rows["low"].notna()])
     of = f" {what}" if what else ""
     shown: dict[str, list[str]] = {words[0]: [], words[1]: [], "": []}
     for row in measured:
@@ -220,7 +233,3 @@ def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "") -> str:
 
 def _names(rows: pd.DataFrame) -> list[str]:
     return [plain(name) for name in rows["benchmark"]]
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]

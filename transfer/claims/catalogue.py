@@ -298,7 +298,7 @@ CLAIMS: tuple[Claim, ...] = (
                 above=above,
                 below=below,
                 published=(("alignment", category, None),),
-                remarks=(without_one(category), normalized_alike(category)),
+                remarks=(without_one(alignment_of, category), normalized_alike(category)),
                 note="Mean of both stages." + extra,
             )
             for category, quantity, above, below, extra in (
@@ -327,6 +327,12 @@ CLAIMS: tuple[Claim, ...] = (
                     for name in ("Commonsense", "Science", "Semantic")
                 ),
                 test=tie_of_alignment("Commonsense", "Science", "Semantic"),
+                by_test=True,
+                remarks=(
+                    without_one(alignment_persistence_of, "Commonsense", "Science", "Semantic"),
+                    normalized_alike("Commonsense", "Science", "Semantic"),
+                ),
+                note="A verdict needs the test of orders and the interval.",
             ),
             Row(
                 "alignment persistence of NLI < 0",
@@ -334,6 +340,9 @@ CLAIMS: tuple[Claim, ...] = (
                 below=0,
                 published=(("alignment_persistence", "NLI", None),),
                 test=tie_of_alignment("NLI"),
+                by_test=True,
+                remarks=(without_one(alignment_persistence_of, "NLI"), normalized_alike("NLI")),
+                note="A verdict needs the test of orders and the interval.",
             ),
         ),
     ),

@@ -30,11 +30,20 @@ class Chance(NamedTuple):
     within_web, within_composition : float
         Over the orders that keep each mixture within its web source, or within its composition:
         what is left of the tie when that is taken away. NaN where the test has no such version.
+    one_sided : bool
+        Whether p is small on the claim's side only, and near 1 on the other.
     """
 
     p: float
     within_web: float = float("nan")
     within_composition: float = float("nan")
+    one_sided: bool = False
+
+    def allows(self, verdict: str, level: float) -> bool:
+        """Return whether the test says what an interval at a level says."""
+        p = 1 - self.p if self.one_sided and verdict == "disagrees" else self.p
+        # Each side at the error that the interval has there.
+        return p < (1 - level) / (2 if self.one_sided else 1)
 
 
 Test = Callable[[Estimates, str], Chance]
@@ -69,7 +78,7 @@ def tie_of_alignment(*categories: str) -> Test:
 def structure(e: Estimates, scale: str) -> Chance:
     """Test P9 of confidence by Mantel's permutations of the benchmarks, one-sided."""
     found = structure_persistence(e.grid, "confidence", e.method)["p"]
-    return Chance(float(e.at(found, scale=scale)))
+    return Chance(float(e.at(found, scale=scale)), one_sided=True)
 
 
 def metrics_differ(e: Estimates, scale: str) -> Chance:
@@ -101,7 +110,8 @@ def _orders(protocol: Callable, grid: xr.Dataset, metric: str, method: str) -> C
             return float("nan")
         return float(permutation(protocol, grid, metric, method, within=within)["p"])
 
-    return Chance(p(), *(p(coordinate) for coordinate in RESTRICTIONS))
+    within_web, within_composition = map(p, RESTRICTIONS)
+    return Chance(p(), within_web, within_composition)
 
 
 def _exchanged(e: Estimates, pair: xr.Dataset) -> float:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from transfer.claims.claim import Remark, Row
 from transfer.claims.estimates import Estimates, NotTestable, category_coherence
-from transfer.claims.quantities import Quantity, alignment_of
+from transfer.claims.quantities import Quantity
 from transfer.findings import names, number
 from transfer.protocols import alignment_contrast, cross_stage, web_contrast
 from transfer.tables import seeds_per_scale
@@ -46,23 +46,26 @@ def pairs_in(metric: str, stage: str, *categories: str) -> Remarked:
     return remark
 
 
-def without_one(category: str) -> Remarked:
+def without_one(of: Callable[..., Quantity], *categories: str) -> Remarked:
     """Leave out one benchmark at a time: a verdict needs all of them to say the same.
 
-    For a correlation over the few benchmarks of a category. The interval over mixtures does not
-    show how much it hangs on one of them, for all mixtures share them.
+    For a quantity of categories, `of(*categories)`, that rests on a correlation over their few
+    benchmarks. The interval over mixtures does not show how much it hangs on one of them, for all
+    mixtures share them.
     """
+    quantity = of(*categories)
 
     def remark(row: Row, e: Estimates, scale: str) -> Remark:
-        members = e.members(category)
-        if len(members) < 4:
-            return Remark(f"{len(members)} benchmarks are too few to leave one out.", BOTH)
+        members = e.members(*categories)
+        fewest = min(len(e.members(name)) for name in categories)
+        if fewest < 4:
+            return Remark(f"{fewest} benchmarks are too few to leave one out.", BOTH)
         left = {}
         for name in members:
             part = e.part([other for other in members if other != name], scale, resamples=0)
-            values = e.at(alignment_of(category)(part), scale=scale)
+            values = e.at(quantity(part), scale=scale)
             left[name] = float(values.isel(resample=0))
-        whole = float(e.at(alignment_of(category)(e), scale=scale).isel(resample=0))
+        whole = float(e.at(quantity(e), scale=scale).isel(resample=0))
         side = row.side(whole, whole)
         turns = [name for name, value in left.items() if row.side(value, value) != side]
         low, high = min(left.values()), max(left.values())
@@ -74,21 +77,24 @@ def without_one(category: str) -> Remarked:
     return remark
 
 
-def normalized_alike(category: str) -> Remarked:
+def normalized_alike(*categories: str) -> Remarked:
     """Say which benchmarks of a category are normalized in another way than most of it."""
 
     def remark(row: Row, e: Estimates, scale: str) -> Remark:
         if "normalization" not in e.grid.coords:
             return Remark()
         of = dict(zip(e.benchmarks, e.grid["normalization"].to_numpy().astype(str), strict=True))
-        kinds = [of[name] for name in e.members(category)]
-        most = max(dict.fromkeys(kinds), key=kinds.count)
-        others = [f"{name} ({of[name]})" for name in e.members(category) if of[name] != most]
-        if not others:
+        said = []
+        for category in categories:
+            kinds = [of[name] for name in e.members(category)]
+            most = max(dict.fromkeys(kinds), key=kinds.count)
+            others = [f"{name} ({of[name]})" for name in e.members(category) if of[name] != most]
+            if others:
+                said.append(f"Most of {category} is normalized by {most}, but not {names(others)}")
+        if not said:
             return Remark()
         return Remark(
-            f"Most of {category} is normalized by {most}, but not {names(others)}; levels of "
-            "confidence do not compare across normalizations."
+            f"{'. '.join(said)}; levels of confidence do not compare across normalizations."
         )
 
     return remark

@@ -66,8 +66,8 @@ def scorecard(
         result when it is left out, makes a row undecided; the note says which. Scales are compared
         with as many seeds at the one as at the other. The p-values, where a claim has a
         permutation test, are of the null that there is no tie (`transfer.claims.chance.Chance`).
-        C3 needs both its p and its interval for a verdict. With 0 resamples the p-values and the
-        conditions are left out.
+        C3 and C12 need both their p and their interval for a verdict. With 0 resamples the p-values
+        and the conditions are left out.
     """
     figures = published if isinstance(published, pd.DataFrame) else read_published(published)
     figures = figures.assign(stage=figures["stage"].fillna(""))
@@ -136,7 +136,7 @@ def _judge(
         if estimates.resamples:
             if row.test:
                 chance = row.test(e, scale)
-            if row.by_test and _by_test(chance.p, estimates.level) != said:
+            if row.by_test and said in BOTH and not chance.allows(said, estimates.level):
                 said = "undecided"
             remarks = [first, *(remark(row, e, scale) for remark in row.remarks)]
             if row.across:
@@ -188,16 +188,6 @@ def _rests_on(
         return e, Remark(f"not measurable: {listed}.", BOTH)
     kept = f"Over the {len(about) - len(lost)} measurable of {len(about)} benchmarks."
     return e.part(able, None if row.across else scale), Remark(kept if lost else "")
-
-
-def _by_test(p: float, level: float) -> str:
-    """Return what a one-sided p says, each side at the error that the interval has there."""
-    if np.isnan(p):
-        return "not testable yet"
-    error = (1 - level) / 2
-    if p < error:
-        return "agrees"
-    return "disagrees" if p > 1 - error else "undecided"
 
 
 def _published(

@@ -5,7 +5,11 @@ many points each number rests on. A dimension that a protocol does not know, suc
 passes through: an interval is the same code on a grid with one more dimension.
 """
 
-from transfer.protocols.alignments import alignment, alignment_persistence
+from transfer.protocols.alignments import (
+    alignment,
+    alignment_persistence,
+    alignment_without_one,
+)
 from transfer.protocols.correlations import METHODS, ConstantVector, correlate, correlation
 from transfer.protocols.decisions import category_means, decision
 from transfer.protocols.factors import (
@@ -15,6 +19,7 @@ from transfer.protocols.factors import (
     main_effects,
     web_contrast,
 )
+from transfer.protocols.shared import shared_variance
 from transfer.protocols.stages import by_category, coherence, cross_stage
 from transfer.protocols.steps import stage_pairs
 from transfer.protocols.structure import structure_persistence
@@ -26,6 +31,7 @@ __all__ = [
     "alignment",
     "alignment_contrast",
     "alignment_persistence",
+    "alignment_without_one",
     "by_category",
     "category_means",
     "code_share_correlation",
@@ -36,6 +42,7 @@ __all__ = [
     "decision",
     "factor_effects",
     "main_effects",
+    "shared_variance",
     "stage_pairs",
     "structure_persistence",
     "tidy",

@@ -44,6 +44,39 @@ def alignment(
     return r.transpose(..., "category").rename("alignment")
 
 
+def alignment_without_one(
+    grid: xr.Dataset,
+    accuracy: str = "accuracy",
+    confidence: str = "confidence",
+    method: str = "pearson",
+) -> xr.DataArray:
+    """Return the mean alignment (P7) of each benchmark's category without that benchmark.
+
+    An interval over mixtures does not show how far alignment hangs on one benchmark, for all
+    mixtures share them.
+
+    Returns
+    -------
+    DataArray
+        The mean r over mixtures, over `scale, stage, benchmark`, with `category`; NaN where fewer
+        than three benchmarks are left.
+    """
+    whole = without(alignment(grid, accuracy, confidence, method), "n").mean("mixture")
+    nothing = whole.isel(category=0, drop=True) * np.nan
+    names = grid["benchmark"].to_numpy()
+    parts = []
+    for name in names:
+        category = str(grid["category"].sel(benchmark=name).item())
+        others = grid.sel(benchmark=names != name)
+        mean = nothing
+        if category in others["category"].to_numpy():
+            aligned = without(alignment(others, accuracy, confidence, method), "n")
+            mean = at(aligned, "category", category).mean("mixture")
+        parts.append(mean)
+    r = xr.concat(parts, "benchmark").assign_coords(benchmark=grid["benchmark"])
+    return r.transpose(..., "benchmark").rename("alignment")
+
+
 def alignment_persistence(
     grid: xr.Dataset,
     accuracy: str = "accuracy",
