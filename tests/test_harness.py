@@ -142,6 +142,8 @@ def test_nan_is_refused_with_its_task(folder):
     model = TransferLM(broken)
     with pytest.raises(BadInput, match="task made, document 0: the model returns NaN"):
         model.loglikelihood(requests_of([("The cat", " sees")]))
+    with pytest.raises(BadInput, match="task made, document 0: the model returns NaN"):
+        model.loglikelihood_rolling(requests_of([("The cat sees",)]))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,9 +1,11 @@
+import gc
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +30,7 @@ from transfer.loglikelihood import engine as engines
 from transfer.scoring import values
 from transfer.scoring.journal import Journal
 from transfer.suite import Run
-from transfer.tables import read_items
+from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
 
 TOLERANCE = 1e-4
@@ -428,6 +430,77 @@ def test_a_table_of_other_items_is_written_anew(space):
     assert "5-0" in set(read_items(path)[0]["item"])
 
 
+@pytest.mark.parametrize("changed", ["template", "config", "dtype", "shards", "nothing", "old"])
+def test_a_table_of_another_checkpoint_is_written_anew(space, changed):
+    path = scoring.score_run(space.suite, space.run, space.workspace)
+    before, metadata = read_items(path)
+    folder = space.workspace.checkpoint(space.run)
+    if changed == "template":
+        template = folder / "chat_template.jinja"
+        template.write_text(template.read_text().replace("<|user|>", "<|user|>Question: "))
+    elif changed == "config":
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+    elif changed == "dtype":
+        list(scoring.score_to_tables({folder: path}, space.suite, None, True, "bfloat16"))
+    elif changed == "shards":
+        model = LlamaForCausalLM.from_pretrained(folder)
+        (folder / "model.safetensors").unlink()
+        model.save_pretrained(folder, max_shard_size=20_000)
+    elif changed == "old":
+        kept = {k: v for k, v in metadata.items() if k not in ("config_sha256", "tokenizer_sha256")}
+        write_items(path, before, kept)
+    written = path.stat().st_mtime_ns
+    scoring.score_run(space.suite, space.run, space.workspace)
+    table, now = read_items(path)
+    assert (path.stat().st_mtime_ns == written) == (changed in ("nothing", "old"))
+    assert now["dtype"] == "float32"
+    (fresh,) = dict(
+        scoring.score_each({folder: ["one"]}, scoring.read_benchmarks(space.suite, space.workspace))
+    ).values()
+    values = [np.stack(frame["loglikelihood"]) for frame in (table, fresh, before)]
+    assert np.allclose(*values[:2], atol=1e-5)
+    assert np.allclose(*values[1:], atol=1e-5) == (changed not in ("template", "config"))
+
+
+def test_one_model_is_held_at_a_time(space, folder, tmp_path, monkeypatch):
+    other = shutil.copytree(folder, tmp_path / "other")
+    made = []
+    read = Checkpoint.__init__
+
+    def noted(self, *given):
+        assert all(model() is None for model in made)
+        read(self, *given)
+        made.append(weakref.ref(self.model))
+
+    monkeypatch.setattr(Checkpoint, "__init__", noted)
+    outs = {path: tmp_path / "out" / f"{path.name}.parquet" for path in (folder, other)}
+    # What only the collector of cycles would free is held too.
+    gc.disable()
+    try:
+        list(scoring.score_to_tables(outs, space.suite))
+        items = scoring.read_benchmarks(space.suite, space.workspace)
+        list(scoring.score_each(dict.fromkeys((folder, other), False), items))
+    finally:
+        gc.enable()
+    assert len(made) == 4
+
+
+def test_shortened_requests_are_counted_though_they_were_scored_before(
+    space, folder, tmp_path, monkeypatch
+):
+    rows = items()
+    for row in rows[:3]:
+        row["context"] = " ".join(sentences(20))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (space.workspace.benchmarks / "one-test.jsonl").write_text(lines)
+    outs = {folder: tmp_path / "items.parquet"}
+    (whole,) = scoring.score_to_tables(outs, space.suite)
+    monkeypatch.setattr(Journal, "read", lambda _, values: values.fill(-1.0))
+    (again,) = scoring.score_to_tables(outs, space.suite)
+    assert whole.truncated == again.truncated == 3 * 3
+
+
 def test_any_checkpoint_can_be_scored_to_a_table(space, folder, tmp_path):
     out = tmp_path / "items.parquet"
     assert scoring.score_to_table(folder, out, space.suite, benchmarks=["two"]) == 8
@@ -489,6 +562,25 @@ def test_a_pickle_is_opened_only_when_asked(tmp_path, folder):
     pairs = PAIRS["options"]
     opened = of_ours(Checkpoint(other, pickles=True), pairs)
     assert np.allclose(opened, of_ours(Checkpoint(folder), pairs), atol=1e-5)
+    # Where there are safetensors, the hash is of them, and so are the values.
+    model = LlamaForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        model.model.norm.weight.mul_(3)
+    model.save_pretrained(other)
+    assert (other / "pytorch_model.bin").exists()
+    safe = of_ours(Checkpoint(other), pairs)
+    assert not np.allclose(safe, opened, atol=0.1)
+    assert np.allclose(of_ours(Checkpoint(other, pickles=True), pairs), safe, atol=1e-5)
+
+
+def test_an_accelerator_that_is_not_there_is_not_used(folder, monkeypatch):
+    """As a build of PyTorch for CUDA on a machine without a GPU."""
+    monkeypatch.setattr(
+        torch.accelerator,
+        "current_accelerator",
+        lambda check_available=False: None if check_available else torch.device("cuda"),
+    )
+    assert Checkpoint(folder).device.type == "cpu"
 
 
 def test_an_unknown_dtype_is_refused(folder):
@@ -516,8 +608,14 @@ def test_a_model_that_returns_nan_is_refused_with_benchmark_and_item(tmp_path):
     ("change", "says"),
     [
         ({"options": ["cat", ""], "gold": 0}, "option 1 is empty"),
-        ({"gold": 3}, "gold is no option"),
+        ({"gold": 3}, r"gold is no option \(3\); give the number of the right one, from 0 to 2"),
+        ({"gold": "0"}, r"gold is no option \('0'\)"),
+        ({"gold": None}, "lacks gold"),
         ({"options": None}, "lacks options"),
+        ({"options": "ab"}, "options is 'ab'; give a list of strings"),
+        ({"options": [1, 2]}, "option 0 is 1; give a string"),
+        ({"context": None}, "lacks context"),
+        ({"context": 5}, "context is 5; give a string"),
     ],
 )
 def test_an_item_that_cannot_be_scored_is_named(checkpoint, change, says):
@@ -525,6 +623,24 @@ def test_an_item_that_cannot_be_scored_is_named(checkpoint, change, says):
     rows[2] |= change
     with pytest.raises(BadInput, match=f"benchmark made, item '0-2': {says}"):
         scoring.score_items(checkpoint, "made", rows)
+
+
+def test_items_without_an_id_or_none_at_all_are_named(checkpoint):
+    rows = items()
+    del rows[2]["id"]
+    with pytest.raises(BadInput, match="benchmark made, item number 2: id is None; give a string"):
+        scoring.score_items(checkpoint, "made", rows)
+    with pytest.raises(BadInput, match="benchmark made: no items"):
+        scoring.score_items(checkpoint, "made", [])
+
+
+def test_a_tokenizer_without_a_token_that_begins_a_text_is_refused(tmp_path):
+    folder = save_model(tmp_path / "model")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    del config["bos_token"], config["eos_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="model: the tokenizer has neither bos_token nor eos_token"):
+        Checkpoint(folder)
 
 
 def test_an_option_without_a_token_of_its_own_is_named(checkpoint, monkeypatch):

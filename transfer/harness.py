@@ -127,6 +127,8 @@ class TransferLM(HFLM):
                 owners.append(number)
         values = [value for value, _ in self._loglikelihood_tokens(windows)]
         totals = np.bincount(owners, values, len(requests)) if owners else np.zeros(len(requests))
+        for at in np.flatnonzero(np.isnan(totals)).tolist():
+            raise BadInput(f"{_where(requests[at])}: the model returns NaN")
         for request, total in zip(requests, totals.tolist(), strict=True):
             self.cache_hook.add_partial("loglikelihood_rolling", request.args, total)
         return totals.tolist()

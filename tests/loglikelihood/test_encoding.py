@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from transfer.loglikelihood import encoding
 from transfer.loglikelihood.encoding import Encoder
 from transfer.suite import repository
 
@@ -34,8 +35,20 @@ def whole(encoder, pairs):
 def test_parts_give_the_tokens_of_the_whole(encoder, contexts, options):
     pairs = [(context, f" {option}") for context in contexts for option in options]
     encoder.forget()
+    moved = [(context.rstrip(), rest) for context, rest in pairs]
+    assert encoder._by_parts(moved) == encoder._by_texts(moved)
     assert encoder(pairs) == whole(encoder, pairs)
-    assert encoder._local
+
+
+@pytest.mark.parametrize("wrong", [lambda text: len(text) // 2, lambda text: text.find(" ") + 1])
+def test_a_wrong_cut_is_found_out(encoder, monkeypatch, wrong):
+    monkeypatch.setattr(encoding, "_cut", lambda text: ([text[: wrong(text)]], text[wrong(text) :]))
+    encoder.forget()
+    try:
+        assert encoder._by_parts([("the catastrophe of isolation", " yes")]) is None
+    finally:
+        encoder._local = True
+        encoder.forget()
 
 
 def test_what_questions_share_is_tokenised_once(encoder, monkeypatch):

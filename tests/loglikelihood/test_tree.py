@@ -349,6 +349,16 @@ def test_in_the_last_layer_only_tokens_that_are_read_attend(model, monkeypatch):
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
 
 
+def test_under_autocast_the_tree_is_kept(model):
+    encoded = [Encoded((1, 2, 3, number), (4, 5)) for number in range(6)]
+    expected, _ = one_by_one(model, encoded)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        engine = Engine(model, LONGEST)
+        half = engine(encoded).loglikelihood
+    assert engine.way == "blocks"
+    assert 0 < np.abs(half - expected).max() < 0.2
+
+
 @pytest.mark.parametrize("way", ["blocks", "plain"])
 def test_equal_tokens_cut_at_different_places_are_read_where_each_is_cut(model, way):
     encoded = [Encoded((1, 2, 3), (4, 5)), Encoded((1, 2), (3, 4, 5)), Encoded((1, 2, 3, 4), (5,))]

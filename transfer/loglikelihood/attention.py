@@ -290,6 +290,10 @@ def _attend(
             raise UnsupportedAttentionError(f"it sees {reach} tokens back")
     if query.shape[-1] != value.shape[-1]:
         raise UnsupportedAttentionError("its keys and values differ in size")
+    kind = query.device.type
+    if torch.is_autocast_enabled(kind):
+        # As autocast does it for PyTorch's own attention.
+        query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
     return current(query, key, value, scaling), None
 
 
@@ -321,7 +325,7 @@ def _flash(
         values,
         0.0,
         mask is None,
-        # Under autocast queries are of another type than the model.
+        # Under autocast the mask is of the model's type.
         attn_mask=mask.to(query.dtype) if isinstance(mask, torch.Tensor) else None,
         scale=scale,
     )

@@ -20,13 +20,22 @@ from transfer.loglikelihood.tree import Encoded
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+_TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
 _TOKENIZER_PARTS = (
     "merges.txt",
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
 )
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 
 
 class Checkpoint:
@@ -40,7 +49,8 @@ class Checkpoint:
         `float32`, `bfloat16` or `float16`: what the model computes in. The softmax is always taken
         in float32.
     pickles
-        Whether weights that are only there as a pickle are opened. A pickle can run code.
+        Whether weights that are only there as a pickle are opened. A pickle can run code. Where
+        there are safetensors, they are read.
 
     Raises
     ------
@@ -64,7 +74,7 @@ class Checkpoint:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=DTYPES[dtype],
-                use_safetensors=not pickles,
+                use_safetensors=any(folder.glob("*.safetensors")),
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
@@ -80,19 +90,21 @@ class Checkpoint:
         self.longest = _longest(self.model.config, self.tokenizer)
         bos = self.tokenizer.bos_token_id
         self.prefix: int = self.tokenizer.eos_token_id if bos is None else bos
+        if self.prefix is None:
+            raise BadInput(
+                f"{folder}: the tokenizer has neither bos_token nor eos_token, one of which begins "
+                "a text; name one in tokenizer_config.json"
+            )
         self.encoder = Encoder(self.tokenizer, self.prefix)
         self.engine = Engine(self.model, self.longest)
 
     def hash(self) -> str:
         """Return the SHA-256 of the weights; of the hashes of their files where there are more."""
-        files = sorted(self.folder.glob("*.safetensors")) or _pickles(self.folder)
-        sums = [sha256(path) for path in files]
-        return sums[0] if len(sums) == 1 else _digest(sums)
+        return weights_hash(self.folder)
 
     def tokenizer_hash(self) -> str:
         """Return a hash of the files that the tokenizer and its chat template are read from."""
-        files = [self.folder / name for name in (*_TOKENIZERS, *_TOKENIZER_PARTS)]
-        return _digest([f"{path.name} {sha256(path)}" for path in files if path.exists()])
+        return tokenizer_hash(self.folder)
 
     def chat(self, content: str) -> str:
         """Return a user's turn in the chat template, up to where the answer begins."""
@@ -132,9 +144,22 @@ class Checkpoint:
                 )
 
 
+def weights_hash(folder: Path) -> str:
+    """Return the SHA-256 of a folder's weights; of the hashes of their files if there are more."""
+    files = sorted(folder.glob("*.safetensors")) or _pickles(folder)
+    sums = [sha256(path) for path in files]
+    return sums[0] if len(sums) == 1 else _digest(sums)
+
+
+def tokenizer_hash(folder: Path) -> str:
+    """Return a hash of the files that a folder's tokenizer and chat template are read from."""
+    files = [folder / name for name in (*_TOKENIZERS, *_TOKENIZER_PARTS)]
+    return _digest([f"{path.name} {sha256(path)}" for path in files if path.exists()])
+
+
 def _device() -> torch.device:
     """Return the accelerator of this process, or the CPU."""
-    accelerator = torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
     if accelerator is None:
         return torch.device("cpu")
     return torch.device(accelerator.type, int(os.environ.get("LOCAL_RANK", "0")))

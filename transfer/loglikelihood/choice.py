@@ -133,10 +133,15 @@ def _own(model: Any, requests: Sequence[Encoded], longest: int, positions: Posit
 def _head_differs(model: Any, request: Encoded, rounding: float) -> str:
     """Return why the model's logits are not its head over its hidden states; "" where they are."""
     ids = torch.tensor([request.context], device=model.device)
-    own = model(input_ids=ids, use_cache=False).logits.double()
+    # Both from one forward pass: two may differ where sums are in no fixed order, as on a GPU.
+    kept: list[Any] = []
+    hook = model.base_model.register_forward_hook(lambda _, given, made: kept.append(made[0]))
     try:
-        hidden = model.base_model(input_ids=ids, use_cache=False)[0]
-        gap = (model.get_output_embeddings()(hidden).double() - own).abs().max()
+        own = model(input_ids=ids, use_cache=False).logits.cpu().double()
+    finally:
+        hook.remove()
+    try:
+        gap = (model.get_output_embeddings()(kept[0]).cpu().double() - own).abs().max()
     except Exception as error:  # whatever the model raises, its own logits are left
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     if gap > rounding * own.abs().max():

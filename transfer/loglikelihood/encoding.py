@@ -25,9 +25,6 @@ _ACROSS = re.compile("[A-Za-z][ \u0120\u2581]")
 
 _LETTERS = frozenset(string.ascii_letters)
 
-_LINES = re.compile(r"\n[^\n]*?[A-Za-z](?= [A-Za-z])")
-"""From a line break to the first such place behind it."""
-
 _TRIED = (
     "The cat sat on the mat",
     "it's what they've done, isn't it so",
@@ -41,7 +38,7 @@ _CHECKED = 8
 """Texts of every call that are tokenised whole as well."""
 
 _KEPT = 200_000
-"""Parts that are remembered."""
+"""Parts that are remembered after a call."""
 
 
 class Encoder:
@@ -117,8 +114,6 @@ class Encoder:
     def _by_parts(self, moved: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Encoded] | None:
         """Return the same, with shared parts tokenised once; None if it is not the same."""
         known = self._parts
-        if len(known) > _KEPT:
-            known.clear()
         heads: dict[str, tuple[list[str], str]] = {}
         tails: dict[tuple[str, str], str] = {}
         for pair in moved:
@@ -138,6 +133,8 @@ class Encoder:
         for pair, tail in tails.items():
             ids, own = contexts[pair[0]]
             found[pair] = Encoded(ids, tuple(known[tail][own:]))
+        if len(known) > _KEPT:
+            self.forget()
         some = list(found)[:: max(1, len(found) // _CHECKED)]
         if any(found[pair] != encoded for pair, encoded in self._by_texts(some).items()):
             self._local = False

@@ -47,14 +47,18 @@ def reading(rows: torch.Tensor | None, size: int) -> Iterator[None]:
 @contextlib.contextmanager
 def narrowed(model: Any) -> Iterator[None]:
     """Have the last layer of a model look, in this context, at what `reading` says."""
-    found = _modules(model)
-    for module in found:
+    found = [(module, vars(module).get("forward")) for module in _modules(model)]
+    for module, _ in found:
         module.forward = _only_read(module.forward)
     try:
         yield
     finally:
-        for module in found:
-            module.forward = module.forward.before
+        for module, before in found:
+            # The method of a class is not kept in its object, which then would hold itself.
+            if before is None:
+                del module.forward
+            else:
+                module.forward = before
 
 
 def _modules(model: Any) -> list[Any]:
@@ -82,5 +86,4 @@ def _only_read(forward: Any) -> Any:
         whole = part.new_zeros(1, size, part.shape[-1])
         return whole.index_copy_(1, rows, part)
 
-    narrow.before = forward  # type: ignore[attr-defined]
     return narrow

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Requests:
     Parameters
     ----------
     checkpoint
-        Its tokenizer is used, and the number of tokens that it reads.
+        Its tokenizer and chat template are used.
     benchmarks
         The items of each benchmark by name: mappings with `id`, `context`, `options` and `gold`.
     chat
@@ -44,7 +45,7 @@ class Requests:
     Raises
     ------
     BadInput
-        If an item cannot be read, or an option has no tokens.
+        If there are no items, one cannot be read, or an option has no tokens.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Requests:
         pairs: list[tuple[str, str]] = []
         for name, items in benchmarks.items():
             asked = chat if isinstance(chat, bool) else name in chat
-            for row in items:
-                options = _options(name, row)
+            if not items:
+                raise BadInput(f"benchmark {name}: no items; build it again")
+            for number, row in enumerate(items):
+                options = _options(f"benchmark {name}", number, row)
                 context = checkpoint.chat(row["context"]) if asked else row["context"]
                 space = "" if asked else " "
                 pairs.extend((context, space + option) for option in options)
@@ -157,17 +160,33 @@ class RequestsOf:
         return self._made[key], new
 
 
-def _options(name: str, row: Mapping[str, Any]) -> list[str]:
+def _options(where: str, number: int, row: Mapping[str, Any]) -> list[str]:
     """Return the options of an item, or raise."""
-    where: Callable[[], str] = lambda: f"benchmark {name}, item {row.get('id')!r}"  # noqa: E731
-    try:
-        options, _ = list(row["options"]), row["context"]
-        answerable = 0 <= row["gold"] < len(options)
-    except (KeyError, TypeError) as error:
-        lacks = str(error).strip("'") if isinstance(error, KeyError) else "options as a list"
-        raise BadInput(f"{where()}: lacks {lacks}; build it again") from None
-    if not answerable:
-        raise BadInput(f"{where()}: gold is no option; build it again")
-    if "" in options:
-        raise BadInput(f"{where()}: option {options.index('')} is empty; mend the item")
+    name = row.get("id")
+    if not isinstance(name, str):
+        raise BadInput(f"{where}, item number {number}: id is {name!r}; give a string")
+    where = f"{where}, item {name!r}"
+    for key in ("context", "options", "gold"):
+        if row.get(key) is None:
+            raise BadInput(f"{where}: lacks {key}; build it again")
+    context, options, gold = row["context"], row["options"], row["gold"]
+    if not isinstance(context, str):
+        raise BadInput(f"{where}: context is {context!r}; give a string")
+    if isinstance(options, str) or not isinstance(options, Iterable):
+        raise BadInput(f"{where}: options is {options!r}; give a list of strings")
+    options = list(options)
+    for at, option in enumerate(options):
+        if not isinstance(option, str):
+            raise BadInput(f"{where}: option {at} is {option!r}; give a string")
+        if not option:
+            raise BadInput(f"{where}: option {at} is empty; mend the item")
+    if (
+        not isinstance(gold, Integral)
+        or isinstance(gold, bool)
+        or not 0 <= int(gold) < len(options)
+    ):
+        raise BadInput(
+            f"{where}: gold is no option ({gold!r}); give the number of the right one, from 0 to "
+            f"{len(options) - 1}"
+        )
     return options

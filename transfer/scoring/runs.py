@@ -20,6 +20,8 @@ import yaml
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.loglikelihood import Checkpoint
+from transfer.loglikelihood.checkpoint import tokenizer_hash, weights_hash
+from transfer.loglikelihood.tree import truncated
 from transfer.scoring.processes import Processes
 from transfer.scoring.requests import Items, RequestsOf
 from transfer.scoring.values import loglikelihoods, package_versions
@@ -82,22 +84,16 @@ def score_folder(
         The items of each benchmark by name, or what makes requests of them, where several
         checkpoints share a tokenizer.
     out
-        The table. One of other weights, items or prompts is written anew.
+        The table. One of another checkpoint, of other items or prompts is written anew.
     """
     requests = items if isinstance(items, RequestsOf) else RequestsOf(items)
     items = requests.benchmarks
     chat = questions(suite, items) if run.stage == "sft" else []
     if out.exists():
-        weights = sha256(folder / "model.safetensors")
-        now = {
-            "checkpoint_sha256": weights,
-            "items_sha256": _hashes(items),
-            "chat": chat,
-            "task_versions": {name: _task_version(name) for name in items},
-            "package_versions": package_versions(),
-        }
+        now = _made_of(folder, items, chat, "float32")
         _, metadata = read_items(out)
-        if all(metadata.get(key) == value for key, value in now.items()):
+        # A table that was written before a key was known is not taken for another.
+        if all(metadata.get(key, value) == value for key, value in now.items()):
             return out
     _write(Checkpoint(folder), out, suite, requests, chat, _run_keys(run, folder))
     return out
@@ -156,8 +152,9 @@ def score_to_tables(
     for folder, out in outs.items():
         name = folder.resolve().name
         run = Run(mixture=name, scale="own", seed=0, stage="sft" if chat else "pretrain")
-        checkpoint = Checkpoint(folder, dtype, pickles)
-        scored = _write(checkpoint, out, suite, requests, asked, _run_keys(run, folder))
+        keys = _run_keys(run, folder)
+        # Without a name, so that the model is gone before the next one is read.
+        scored = _write(Checkpoint(folder, dtype, pickles), out, suite, requests, asked, keys)
         yield scored._replace(build=scored.build + reading)
         reading = 0.0
 
@@ -201,6 +198,7 @@ def _write(
     keys: Mapping[str, Any],
 ) -> Scored:
     items = requests_of.benchmarks
+    dtype = str(checkpoint.model.dtype).removeprefix("torch.")
     parts = out.with_name(f".{out.name}.parts")
     requests, new = requests_of(checkpoint, chat)
     begun = time.perf_counter()
@@ -210,12 +208,7 @@ def _write(
         "suite": suite.name,
         "suite_sha256": suite_hash(suite.name) if suite_path(suite.name).exists() else None,
         **keys,
-        "chat": list(chat),
-        "checkpoint_sha256": checkpoint.hash(),
-        "items_sha256": _hashes(items),
-        "task_versions": {name: _task_version(name) for name in items},
-        "package_versions": package_versions(),
-        "dtype": str(checkpoint.model.dtype).removeprefix("torch."),
+        **_made_of(checkpoint.folder, items, chat, dtype),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -225,12 +218,29 @@ def _write(
     return Scored(
         out,
         len(frame),
-        checkpoint.engine.usage.truncated,
+        # Of all requests, whatever was left of them.
+        truncated(requests.encoded, checkpoint.longest),
         requests.build_seconds if new else 0.0,
         requests.tokenise_seconds if new else 0.0,
         done - begun,
         time.perf_counter() - done,
     )
+
+
+def _made_of(
+    folder: Path, items: Mapping[str, Items], chat: Collection[str], dtype: str
+) -> dict[str, Any]:
+    """Return what the values of a table depend on."""
+    return {
+        "chat": list(chat),
+        "checkpoint_sha256": weights_hash(folder),
+        "config_sha256": sha256(folder / "config.json"),
+        "tokenizer_sha256": tokenizer_hash(folder),
+        "items_sha256": _hashes(items),
+        "task_versions": {name: _task_version(name) for name in items},
+        "package_versions": package_versions(),
+        "dtype": dtype,
+    }
 
 
 def _run_keys(run: Run, folder: Path) -> dict[str, Any]:

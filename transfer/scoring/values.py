@@ -47,7 +47,8 @@ def score_items(
     Raises
     ------
     BadInput
-        If an item cannot be read, an option has no tokens, or the model returns NaN.
+        If an item cannot be read, an option has no tokens, or the model returns NaN or
+        infinity.
     """
     requests = Requests(checkpoint, {name: items}, chat)
     return requests.table(loglikelihoods(checkpoint, requests, None))
@@ -100,7 +101,10 @@ def score_each(
     for folder, chat in folders.items():
         checkpoint = Checkpoint(folder)
         requests, _ = requests_of(checkpoint, chat)
-        yield folder, requests.table(loglikelihoods(checkpoint, requests, parts))
+        table = requests.table(loglikelihoods(checkpoint, requests, parts))
+        # So that the model is gone before the next one is read.
+        del checkpoint
+        yield folder, table
 
 
 def loglikelihoods(checkpoint: Checkpoint, requests: Requests, parts: Path | None) -> np.ndarray:
@@ -118,9 +122,10 @@ def loglikelihoods(checkpoint: Checkpoint, requests: Requests, parts: Path | Non
         bar = progress.add_task(checkpoint.folder.name, total=len(left))
         for numbers, scores in checkpoint.engine.stream(encoded):
             for at in numbers[~np.isfinite(scores.loglikelihood)].tolist():
+                found = "infinity" if at in numbers[np.isinf(scores.loglikelihood)] else "NaN"
                 raise BadInput(
-                    f"{checkpoint.folder}: {requests.where(int(left[at]))}: the model returns NaN; "
-                    "look at its loss curve and train it again"
+                    f"{checkpoint.folder}: {requests.where(int(left[at]))}: the model returns "
+                    f"{found}; look at its loss curve and train it again"
                 )
             values[left[numbers]] = scores.loglikelihood
             journal.write(left[numbers], scores.loglikelihood)
