@@ -119,15 +119,6 @@ def test_each_side_has_the_error_of_the_interval(p, one_sided, allowed):
     assert {said for said in ("agrees", "disagrees") if test.allows(said, 0.95)} == allowed
 
 
-def test_an_interval_of_alignment_without_its_test_is_no_verdict():
-    grid = make_grid(7)
-    card = transfer.scorecard(grid, resamples=50)
-    rows = card[card["claim"] == "C12"]
-    assert len(rows)
-    for row in rows.to_dict("records"):
-        assert row["verdict"] == "undecided" or row["p"] < 0.05
-
-
 def test_what_is_missing_is_said():
     bare = make_grid(8).drop_vars("category")
     with pytest.raises(NotTestable, match="no category"):

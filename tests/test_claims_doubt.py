@@ -210,6 +210,25 @@ def test_the_structure_needs_its_interval_too():
         assert _judge(made, e, "S", FIGURES, None)["verdict"] == said
 
 
+@pytest.mark.parametrize("words", ["mean alignment persistence", "persistence of NLI"])
+def test_the_persistence_of_alignment_needs_its_test_too(words):
+    row = only("C12", words)
+    e = Estimates(make_grid(8), 60, 0, 0.95)
+    high, low = (0.3, 0.1, 0.6), (-0.3, -0.6, -0.1)
+    for p, said in ((0.001, BOTH), (0.2, ("undecided",) * 2)):
+        for ours in (high, low):
+            made = replace(
+                row,
+                estimate=lambda e, s, ours=ours: ours,
+                test=lambda e, s, p=p: Chance(p),
+                remarks=(),
+            )
+            found = _judge(made, e, "S", FIGURES, None)
+            agrees = (ours is high) == (row.above == 0)
+            assert found["verdict"] == said[0 if agrees else 1]
+            assert ("test does not say" in found["note"]) == (p == 0.2)
+
+
 def test_one_benchmark_of_many_needs_the_level_of_all():
     # r = −0.85 over nine mixtures is p = 0.004: enough for one benchmark, not for one of twenty.
     x = np.arange(9.0)

@@ -41,8 +41,8 @@ def test_a_ranking_that_is_noise_predicts_nothing_however_high_its_r():
     )
     assert findings.predictors(table) == (
         "At scale S the ranking of mixtures persists on b (r above 0.7 on b); it reverses on c; "
-        "it is undecided on 0. On the other 2 the ranking is mostly noise, though a have an "
-        "interval clear of zero."
+        "it is undecided on 0. On the other 2 the ranking is mostly noise, though on a the "
+        "interval is clear of zero."
     )
     assert "persists on a and b (r above 0.7 on all of them)" in findings.predictors(
         table.drop(columns="mark")
@@ -163,7 +163,7 @@ def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
     mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
     told = mean.assign(value=0.8, low=0.5, high=0.9)
     said = findings.persistence(rows, mean, "accuracy", told)
-    assert "Over the 1 benchmarks" in said
+    assert "Over those whose ranking can be told from noise at both stages, 1 of 2, the" in said
     assert "**0.80 [0.50, 0.90]**; on the others r, high or low, says nothing" in said
     none = findings.persistence(rows.assign(mark="not measurable"), mean, "accuracy", told)
     assert none.endswith("No ranking can be told from noise at both stages.")

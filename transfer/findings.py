@@ -125,8 +125,8 @@ def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) ->
         return " No ranking can be told from noise at both stages."
     row = records(told.loc[told["scale"] == scale])[0]
     sentence = (
-        f" Over the {count} benchmarks whose rankings can be told from noise at both stages the "
-        f"mean r is **{number(row['value'], row['low'], row['high'])}**"
+        f" Over those whose ranking can be told from noise at both stages, {count} of {len(rows)}, "
+        f"the mean r is **{number(row['value'], row['low'], row['high'])}**"
     )
     if count == len(rows):
         return f"{sentence}."
@@ -210,7 +210,8 @@ def predictors(per_benchmark: pd.DataFrame) -> str:
         clear = list(shown[rows["verdict"].isin(["persists", "reverses"]) & noisy])
         if noisy.any():
             sentence += f" On the other {int(noisy.sum())} the ranking is mostly noise"
-            sentence += f", though {names(clear)} have an interval clear of zero." if clear else "."
+            sentence += f", though on {names(clear)} the interval is clear of zero" if clear else ""
+            sentence += "."
         said.append(sentence)
     return " ".join(said)
 

@@ -205,10 +205,10 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
     open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
     said = (
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
-        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}); by chance one in forty "
-        f"would. On {len(open_)} these mixtures cannot tell it from a coin ({listed(open_)}): the "
-        "order may change, or that of the smaller models may be noise. **Validate these at both "
-        "scales**."
+        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}); by chance about one in "
+        f"forty would. On {len(open_)} these mixtures cannot tell it from a coin "
+        f"({listed(open_)}): the order may change, or that of the smaller models may be noise. "
+        "**Validate these at both scales**."
     )
     if other:
         said += f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."

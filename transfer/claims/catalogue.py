@@ -317,33 +317,29 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C12",
         "alignment persists through SFT except in NLI",
-        (
+        tuple(
             Row(
-                "mean alignment persistence of Commonsense, Science and Semantic > 0",
-                at_scale(alignment_persistence_of("Commonsense", "Science", "Semantic")),
-                above=0,
-                published=tuple(
-                    ("alignment_persistence", name, None)
-                    for name in ("Commonsense", "Science", "Semantic")
-                ),
-                test=tie_of_alignment("Commonsense", "Science", "Semantic"),
+                quantity,
+                at_scale(alignment_persistence_of(*categories)),
+                above=above,
+                below=below,
+                published=tuple(("alignment_persistence", name, None) for name in categories),
+                test=tie_of_alignment(*categories),
                 by_test=True,
                 remarks=(
-                    without_one(alignment_persistence_of, "Commonsense", "Science", "Semantic"),
-                    normalized_alike("Commonsense", "Science", "Semantic"),
+                    without_one(alignment_persistence_of, *categories),
+                    normalized_alike(*categories),
                 ),
-                note="A verdict needs the test of orders and the interval.",
-            ),
-            Row(
-                "alignment persistence of NLI < 0",
-                at_scale(alignment_persistence_of("NLI")),
-                below=0,
-                published=(("alignment_persistence", "NLI", None),),
-                test=tie_of_alignment("NLI"),
-                by_test=True,
-                remarks=(without_one(alignment_persistence_of, "NLI"), normalized_alike("NLI")),
-                note="A verdict needs the test of orders and the interval.",
-            ),
+            )
+            for quantity, above, below, categories in (
+                (
+                    "mean alignment persistence of Commonsense, Science and Semantic > 0",
+                    0,
+                    None,
+                    ("Commonsense", "Science", "Semantic"),
+                ),
+                ("alignment persistence of NLI < 0", None, 0, ("NLI",)),
+            )
         ),
     ),
     Claim(

@@ -136,9 +136,9 @@ def _judge(
         if estimates.resamples:
             if row.test:
                 chance = row.test(e, scale)
-            if row.by_test and said in BOTH and not chance.allows(said, estimates.level):
-                said = "undecided"
             remarks = [first, *(remark(row, e, scale) for remark in row.remarks)]
+            if row.by_test and said in BOTH and not chance.allows(said, estimates.level):
+                remarks.append(Remark("Its test does not say what its interval says.", BOTH))
             if row.across:
                 remarks.append(with_all_seeds(row, e, scale, estimates))
     except NotTestable as error:

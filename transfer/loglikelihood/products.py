@@ -1,8 +1,7 @@
 """Linear layers of a model on a CPU, computed by oneDNN.
 
-PyTorch gives matrix products in float32 to MKL. On the processor that was measured oneDNN, which
-PyTorch brings as well, takes a tenth less time for many rows, and a quarter less where few rows
-meet a large vocabulary.
+PyTorch gives matrix products in float32 to MKL. On the processor of `data/bench` oneDNN, which
+PyTorch brings as well, is faster, most of all where few rows meet a large vocabulary.
 """
 
 from __future__ import annotations

@@ -63,15 +63,14 @@ def alignment_without_one(
     """
     whole = without(alignment(grid, accuracy, confidence, method), "n").mean("mixture")
     nothing = whole.isel(category=0, drop=True) * np.nan
-    names = grid["benchmark"].to_numpy()
+    names, categories = grid["benchmark"].to_numpy(), grid["category"].to_numpy()
     parts = []
-    for name in names:
-        category = str(grid["category"].sel(benchmark=name).item())
-        others = grid.sel(benchmark=names != name)
+    for name, category in zip(names, categories, strict=True):
+        others = grid.sel(benchmark=(categories == category) & (names != name))
         mean = nothing
-        if category in others["category"].to_numpy():
+        if others.sizes["benchmark"]:
             aligned = without(alignment(others, accuracy, confidence, method), "n")
-            mean = at(aligned, "category", category).mean("mixture")
+            mean = aligned.isel(category=0, drop=True).mean("mixture")
         parts.append(mean)
     r = xr.concat(parts, "benchmark").assign_coords(benchmark=grid["benchmark"])
     return r.transpose(..., "benchmark").rename("alignment")
