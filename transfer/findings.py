@@ -213,7 +213,7 @@ def predictors(per_benchmark: pd.DataFrame) -> str:
             sentence += f", though on {names(clear)} the interval is clear of zero" if clear else ""
             sentence += "."
         said.append(sentence)
-    return " ".join(said)
+    return "\n\n".join(said)
 
 
 def _those(some: list[str], of: list[str]) -> str:
@@ -233,7 +233,7 @@ def alignment(per_category: pd.DataFrame, without_one: pd.DataFrame | None = Non
         `scale, stage, category, value, low, high`.
     without_one : DataFrame, optional
         `scale, stage, category, benchmark, value`: the same without that benchmark. Those that turn
-        the sign are named.
+        a sign that is clear are named.
     """
     said = []
     for (scale, stage), rows in with_verdicts(per_category).groupby(["scale", "stage"], sort=False):
@@ -245,12 +245,12 @@ def alignment(per_category: pd.DataFrame, without_one: pd.DataFrame | None = Non
         ]
         when = "before fine-tuning" if stage == "pretrain" else "after it"
         said.append(f"At scale {plain(scale)}, {when}, alignment is {names(parts)}.")
-    return " ".join(said)
+    return "\n\n".join(said)
 
 
 def _turned(row: dict[str, Any], without_one: pd.DataFrame | None) -> str:
     """Return without which benchmarks a category's alignment has the other sign."""
-    if without_one is None:
+    if without_one is None or row["verdict"] not in ("persists", "reverses"):
         return ""
     same = [without_one[key] == row[key] for key in ("scale", "stage", "category")]
     left = without_one[same[0] & same[1] & same[2]]
