@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from itertools import combinations
 
 import numpy as np
@@ -235,6 +236,16 @@ def test_no_figure_names_its_own_ink_or_ground(name):
 def test_every_public_figure_is_tried_here():
     drawn = {name.split(" ")[0] for name in FIGURES}
     assert drawn == set(charts.__all__) - {"enable", "unmeasured"}
+
+
+def test_long_labels_of_the_scorecard_are_shown_whole():
+    quantity = "lowest mean coherence of a Commonsense benchmark with the rest of it < 0"
+    table = claims().assign(quantity=quantity + " ")
+    table.loc[0, "quantity"] = quantity
+    picture = renderer.svg(charts.scorecard_chart(table).to_dict())
+    words = re.sub(r"<[^>]*>", " ", picture).replace("\xa0", " ").replace("&lt;", "<")
+    assert "…" not in words
+    assert quantity in " ".join(words.split())
 
 
 def test_the_bundle_of_a_notebook_output():

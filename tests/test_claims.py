@@ -7,7 +7,9 @@ import xarray as xr
 from grids import CATEGORIES, DIMS, make_grid
 
 import transfer
+from transfer import findings
 from transfer.claims import CLAIMS, VERDICTS, read_published, verdict
+from transfer.claims.view import as_table
 from transfer.errors import BadInput
 from transfer.uncertainty import bootstrap
 
@@ -186,6 +188,17 @@ def test_a_category_that_is_not_there_is_said():
 def test_the_scorecard_is_reproducible():
     grid = make_grid(6, scales=("S",))
     pd.testing.assert_frame_equal(card(grid), card(grid))
+
+
+def test_the_table_of_a_page_has_the_verdict_of_each_row(two_scales):
+    frame = as_table(two_scales, "The claims").frame
+    assert list(frame["verdict"]) == list(two_scales["verdict"])
+    assert list(frame.columns[:5]) == ["claim", "scale", "verdict", "quantity", "here"]
+    assert list(frame["claim"].cat.categories) == [f"C{number}" for number in range(1, 15)]
+    c2 = row(two_scales, "C2", "less")
+    shown = frame[frame["claim"] == "C2"].iloc[0]
+    assert shown["here"] == findings.number(c2["ours"], c2["low"], c2["high"])
+    assert shown["note"] == c2["note"]
 
 
 def test_published_figures_may_come_as_a_table(one_scale):

@@ -231,7 +231,7 @@ def test_mixtures_that_lie_in_groups_show_the_gap_between_them():
 
 
 def test_a_small_number_is_not_shown_as_none():
-    frame = pd.DataFrame({"p": [0.0004, 0.25, 0.0, np.nan], "product": [-0.0012, -0.5, 0.1, 3.0]})
+    frame = pd.DataFrame({"p": [0.0004, 0.25, 0.0, np.nan], "product": [-0.0012, -3e-6, 3e-6, 3.0]})
     shown = findings.table(frame)._repr_html_()
-    for cell in ("0.0004", "0.25", "0.00", "–", "−0.0012", "−0.50", "3.00"):
+    for cell in ("0.0004", "0.25", "0.00", "–", "−0.0012", "&gt;−0.0001", "&lt;0.0001", "3.00"):
         assert f"<td>{cell}</td>" in shown

@@ -94,6 +94,15 @@ def test_metrics_are_compared_category_by_category():
     assert "neither surely more nor surely less in C" in said
 
 
+def test_a_difference_of_metrics_where_accuracy_is_noise_is_called_so():
+    gaps = intervals(scale="S", category=list("ABCD"))
+    r = pd.DataFrame({"scale": "S", "category": list("ABC"), "mark": "measurable"})
+    assert guidance.metrics_compared(gaps, r) == guidance.metrics_compared(gaps)
+    r.loc[r["category"] == "A", "mark"] = "not measurable"
+    said = guidance.metrics_compared(gaps, r)
+    assert "No ranking by accuracy in A is more than noise" in said
+
+
 def test_choices_are_undecided_where_the_interval_holds_zero():
     table = intervals(scale=list("ABCD"))
     lines = guidance.choices_compared(table).splitlines()

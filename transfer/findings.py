@@ -354,8 +354,10 @@ def differs(row: pd.Series, what: str) -> str:
     return f"{what} is {shown}, {side}; the exchange test gives p = {row['p']:.3f}."
 
 
-def _cell(value: float) -> str:
+def cell(value: float) -> str:
     """Return a number to two places, to four where two would show none of it."""
+    if 0 < abs(value) < 0.00005:
+        return "<0.0001" if value > 0 else ">−0.0001"
     return f"{value:.4f}".replace("-", "−") if 0 < abs(value) < 0.005 else _signed(value)
 
 
@@ -369,14 +371,14 @@ class Table:
         return self.frame.to_html(
             index=False,
             na_rep="–",
-            float_format=_cell,
+            float_format=cell,
             border=0,
             escape=True,
             classes="dataframe",
         )
 
     def __repr__(self) -> str:
-        return self.frame.to_string(index=False, na_rep="–", float_format=_cell)
+        return self.frame.to_string(index=False, na_rep="–", float_format=cell)
 
 
 def table(frame: pd.DataFrame) -> Table:

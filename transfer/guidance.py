@@ -138,13 +138,16 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
     return " ".join(said)
 
 
-def metrics_compared(gaps: pd.DataFrame) -> str:
+def metrics_compared(gaps: pd.DataFrame, r: pd.DataFrame | None = None) -> str:
     """Return in which categories confidence persists more than accuracy, scale by scale.
 
     Parameters
     ----------
     gaps : DataFrame
         `scale, category, value, low, high`: mean r of confidence less that of accuracy.
+    r : DataFrame, optional
+        `scale, category, mark` of each benchmark by accuracy. Where the two differ in a category
+        none of whose rankings by accuracy is more than noise, that is said.
     """
     said = []
     for scale, rows in gaps.groupby("scale", sort=False):
@@ -153,9 +156,24 @@ def metrics_compared(gaps: pd.DataFrame) -> str:
             continue
         said.append(
             f"- At scale {plain(scale)} confidence persists "
-            f"{_sides(rows, ('more', 'less'))} than accuracy."
+            f"{_sides(rows, ('more', 'less'))} than accuracy.{_of_noise(rows, scale, r)}"
         )
     return "\n".join(said)
+
+
+def _of_noise(gaps: pd.DataFrame, scale: object, r: pd.DataFrame | None) -> str:
+    """Return in which categories a difference may be the noise of accuracy alone."""
+    if r is None or "mark" not in r:
+        return ""
+    able = r.loc[(r["scale"] == scale) & (r["mark"] == "measurable"), "category"].unique()
+    apart = gaps[(gaps["low"] > 0) | (gaps["high"] < 0)]
+    unable = [plain(name) for name in apart["category"] if name not in able]
+    if not unable:
+        return ""
+    return (
+        f" No ranking by accuracy in {names(unable)} is more than noise: it may be that noise "
+        "which makes the difference."
+    )
 
 
 def choices_compared(gaps: pd.DataFrame) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from transfer.findings import cell as number
+
 
 class Sortable:
     """What a notebook's cell shows; see `sortable`."""
@@ -77,8 +79,8 @@ def sortable(
     Parameters
     ----------
     frame : DataFrame
-        Numbers are shown to two places, an absent cell as a dash; the rows stand in this order
-        until a reader sorts them.
+        Numbers are shown as in `transfer.findings.table`, an absent cell as a dash; the rows stand
+        in this order until a reader sorts them.
     filters : sequence of str
         Columns with few values, each of which gets a list to choose one from.
     caption : str
@@ -108,7 +110,7 @@ def _shown(cell: Any) -> str:
     if cell is None or cell is pd.NA or (isinstance(cell, float) and pd.isna(cell)):
         return "–"
     if isinstance(cell, float):
-        return f"{cell:.2f}".replace("-", "−")
+        return number(cell)
     return str(cell)
 
 

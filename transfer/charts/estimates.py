@@ -26,6 +26,8 @@ from transfer.charts.palette import (
 
 LANE_HEIGHT, LOW_LANE_HEIGHT = 15, 11
 ROW_GAP = 9
+SMALL_PRINT, LINE_HEIGHT = 10, 12
+"""Pixels of a label's letters, and of each of its lines, where labels have several."""
 TITLE_WIDTH = 36
 """Characters of an axis title that fit on one line of a narrow page."""
 
@@ -71,7 +73,8 @@ def estimates(
         Tidy: `value`, the columns named by the encodings, and where there are intervals `low` and
         `high`.
     row, rows : str, sequence of str
-        The column of the rows, and its values from top to bottom. A row without a value stays.
+        The column of the rows, and its values from top to bottom. A row without a value stays. A
+        label may hold line breaks.
     quantity : str
         Title of the axis: what is estimated, and over what its interval is.
     description : str
@@ -109,12 +112,20 @@ def estimates(
     form = ".0%" if percent else ".2f"
     across = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(format=".0%" if percent else "~g", tickCount=5)
+    lines_of_label = max(str(name).count("\n") + 1 for name in rows)
+    print_of_labels: dict[str, Any] = {}
+    if lines_of_label > 1:
+        print_of_labels = {
+            "labelExpr": "split(datum.label, '\\n')",
+            "labelLineHeight": LINE_HEIGHT,
+            "labelFontSize": SMALL_PRINT,
+        }
     place = alt.Y(
         f"{row}:N",
         sort=list(rows),
         scale=alt.Scale(domain=list(rows), paddingInner=0.25),
         title=None,
-        axis=alt.Axis(grid=False, ticks=False, domain=False, labelPadding=6),
+        axis=alt.Axis(grid=False, ticks=False, domain=False, labelPadding=6, **print_of_labels),
     )
     offset = alt.YOffset("lane:N", sort=lane_names, scale=alt.Scale(domain=lane_names))
     paint: Any = alt.value(MARK)
@@ -175,7 +186,10 @@ def estimates(
                 tooltip=[f"{row}:N", alt.Tooltip(f"{ticks}:Q", format=form)],
             )
         )
-    height = len(rows) * (len(lane_names) * lane_height + ROW_GAP)
+    row_height = len(lane_names) * lane_height
+    if lines_of_label > 1:
+        row_height = max(row_height, lines_of_label * LINE_HEIGHT)
+    height = len(rows) * (row_height + ROW_GAP)
     return layered([*lines, bars, points], height, description)
 
 

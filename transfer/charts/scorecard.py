@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import altair as alt
 import pandas as pd
 
 from transfer.charts.estimates import Encoding, estimates, need, several
 from transfer.charts.palette import VERDICT, VERDICT_SHAPE, ordered
+
+LABEL_WIDTH = 44
+"""Characters of a label that fit on one line beside the marks."""
 
 
 def scorecard_chart(
@@ -27,6 +32,9 @@ def scorecard_chart(
     for column in ("scale", "quantity"):
         if several(table, column):
             table["row"] = table["row"] + " " + table[column].astype(str)
+    # A threshold stays whole: textwrap breaks at plain spaces alone.
+    whole = table["row"].str.replace(r" ([<>]) ", "\xa0\\1\xa0", regex=True)
+    table["row"] = ["\n".join(textwrap.wrap(name, LABEL_WIDTH)) for name in whole]
     rows = ordered(table["row"], ())
     counts = table["verdict"].value_counts()
     words = f"{len(table)} quantities of {table['id'].nunique()} claims: " + ", ".join(

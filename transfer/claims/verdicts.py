@@ -214,7 +214,8 @@ def _published(
             found[figure["scale"]].append(float(figure["value"]))
             parts = ("quantity", "unit_name", "stage", "scale")[0 if several else 1 :]
             place = [figure[part] for part in parts]
-            words.append(f"{', '.join(part for part in place if part)} {figure['value']:g}")
+            read = f"{figure['value']:g}".replace("-", "−")
+            words.append(f"{', '.join(part for part in place if part)} {read}")
             sources.append(str(figure["source"]))
     values = [np.array(found[size]) for size in sizes]
     comparable = all(len(part) for part in values)
