@@ -106,16 +106,26 @@
       attributes: true,
       attributeFilter: ["data-theme"],
     });
+    // A chart measures its page when the window changes. The page may settle later, or a closed part
+    // of it be opened: then what the charts stand in has another width.
     var waiting;
-    window.addEventListener("resize", function () {
-      window.clearTimeout(waiting);
-      waiting = window.setTimeout(redrawParts, 150);
-    });
-    // A chart in a closed part of the page has no width until that part is opened.
-    document.querySelectorAll("details").forEach(function (part) {
-      part.addEventListener("toggle", function () {
-        window.dispatchEvent(new Event("resize"));
+    var widths = new WeakMap();
+    var settled = new ResizeObserver(function (changes) {
+      var changed = changes.filter(function (change) {
+        var before = widths.get(change.target) || 0;
+        widths.set(change.target, change.contentRect.width);
+        return Math.abs(change.contentRect.width - before) >= 1;
       });
+      if (!changed.length) return;
+      window.clearTimeout(waiting);
+      waiting = window.setTimeout(function () {
+        window.dispatchEvent(new Event("resize"));
+        redrawParts();
+      }, 150);
+    });
+    document.querySelectorAll(".chart").forEach(function (chart) {
+      widths.set(chart, chart.clientWidth);
+      settled.observe(chart);
     });
   }
 

@@ -161,6 +161,25 @@ def test_every_page_stands_on_its_own(site, served, page, origin, width, theme):
     assert not problems, "\n".join(problems)
 
 
+SHRUNK = """() => [...document.querySelectorAll('svg.marks')]
+  .map(chart => chart.getBoundingClientRect().width / chart.getAttribute('width'))"""
+LARGE_AS_DRAWN = f"() => ({SHRUNK})().every(share => Math.abs(share - 1) < 0.01)"
+
+
+def test_charts_follow_a_window_that_changes(served, page):
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.goto(f"{served}/notebooks/12-calibration.html", wait_until="load")
+    page.wait_for_function(FINISHED, timeout=10_000)
+    assert page.evaluate(LARGE_AS_DRAWN)
+    for width in (1, WIDE, NARROW, WIDE):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(50)
+    try:
+        page.wait_for_function(LARGE_AS_DRAWN, timeout=5_000)
+    except Exception:
+        pytest.fail(f"charts are shrunk to {page.evaluate(SHRUNK)} of what was drawn")
+
+
 AXE = """async () => {
   const found = await axe.run(document, {resultTypes: ['violations']});
   return found.violations
