@@ -1,5 +1,7 @@
 """`transfer suite verify` names every difference that is put in."""
 
+import json
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -33,8 +35,8 @@ def differences(study):
 
 def test_what_was_committed_holds(study):
     checks = list(verify(study, scoring=False))
-    assert [check.differences for check in checks] == [[]] * 5
-    assert [check.number for check in checks] == [4, 4, 4, 16, 4]
+    assert [check.differences for check in checks] == [[]] * 6
+    assert [check.number for check in checks] == [4, 4, 0, 4, 16, 4]
 
 
 def edit_runs(folder, run, column, value):
@@ -55,6 +57,31 @@ def edit_runs(folder, run, column, value):
 def test_a_changed_hash_is_named(study, tmp_path, column, said):
     edit_runs(tmp_path / "data" / "small", "V1P0-S-s0-sft", column, "f" * 64)
     assert any(said in one for one in differences(study))
+
+
+def test_text_and_instructions_are_those_of_the_runs(study, tmp_path):
+    folder = tmp_path / "data" / "small"
+    runs = pd.read_csv(folder / "runs.csv", keep_default_na=False)
+    made = {
+        column: set(runs[column]) - {""}
+        for column in ("shard_sha256", "tokenizer_sha256", "instructions_sha256")
+    }
+    (tokenizer,), (instructions,) = made["tokenizer_sha256"], made["instructions_sha256"]
+    shards = runs[runs["stage"] == "pretrain"].set_index("mixture")["shard_sha256"]
+    corpus = {
+        "tokenizer": {"sha256": tokenizer},
+        "mixtures": {mixture: {"sha256": one} for mixture, one in shards.items()},
+    }
+    (folder / "corpus.json").write_text(json.dumps(corpus))
+    (folder / "instructions.json").write_text(json.dumps({"sha256": instructions}))
+    assert differences(study) == []
+    corpus["mixtures"]["V1P1"]["sha256"] = "0" * 64
+    (folder / "corpus.json").write_text(json.dumps(corpus))
+    (folder / "instructions.json").write_text(json.dumps({"sha256": "0" * 64}))
+    assert differences(study) == [
+        "corpus.json describes another shard_sha256 of V1P1 than runs.csv names",
+        "instructions.json describes another instructions_sha256 than runs.csv names",
+    ]
 
 
 def test_a_changed_measure_is_named(study, tmp_path):

@@ -5,6 +5,7 @@ Each check returns the differences that it found, in words; none means that it h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +78,7 @@ def verify(suite: Suite, scoring: bool = True, folder: Path | None = None) -> It
     checks: list[Callable[[Committed], Check]] = [
         check_runs,
         check_lineage,
+        check_making,
         check_items,
         check_measures,
         check_checkpoints,
@@ -124,6 +126,28 @@ def check_lineage(data: Committed) -> Check:
             wrong.append(f"{path} is not the one that the runs were made with ({column})")
     note = f"and {len(there)} files of the workspace" if there else "no workspace to compare with"
     return Check("shards, tokenizer, instructions, parents", len(data.names), wrong, note)
+
+
+def check_making(data: Committed) -> Check:
+    """The text, tokenizer and instructions that the folder describes are those of the runs."""
+    told: list[tuple[str, str, str, str]] = []
+    corpus, instructions = data.folder / "corpus.json", data.folder / "instructions.json"
+    if corpus.exists():
+        said = json.loads(corpus.read_text())
+        told.append((corpus.name, "tokenizer_sha256", "", said["tokenizer"]["sha256"]))
+        for mixture, made in said["mixtures"].items():
+            told.append((corpus.name, "shard_sha256", mixture, made["sha256"]))
+    if instructions.exists():
+        said = json.loads(instructions.read_text())
+        told.append((instructions.name, "instructions_sha256", "", said["sha256"]))
+    wrong = []
+    for name, column, mixture, described in told:
+        rows = data.runs[data.runs["mixture"] == mixture] if mixture else data.runs
+        if {value for value in rows[column] if value} - {described}:
+            of = f" of {mixture}" if mixture else ""
+            wrong.append(f"{name} describes another {column}{of} than runs.csv names")
+    note = "" if told else "no corpus.json or instructions.json beside them"
+    return Check("what text and instructions are said to be", len(told), wrong, note)
 
 
 def check_items(data: Committed) -> Check:
