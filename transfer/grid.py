@@ -19,6 +19,7 @@ import pandas as pd
 from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.files import held, holding, replacing
+from transfer.heap import keep_freed_memory
 from transfer.suite import Run, Suite, load_suite, repository, suite_path
 from transfer.workspace import Workspace
 
@@ -143,6 +144,7 @@ def do_step(name: str, run: Run, step: str, threads: int) -> None:
     if step not in STEPS:
         raise BadInput(f"step {step!r} is not known; give {', '.join(STEPS)}")
     torch.set_num_threads(threads)
+    keep_freed_memory()
     suite = load_suite(name)
     space = Workspace(suite.name)
     note = space.failure(run, step)

@@ -12,6 +12,7 @@ from rich.table import Table
 from transfer.cli.options import Measures, Scales, console, user_errors
 from transfer.errors import BadInput
 from transfer.files import replacing
+from transfer.heap import keep_freed_memory
 from transfer.suite import load_suite
 
 app = typer.Typer()
@@ -62,6 +63,7 @@ def score(
 
     Example: `transfer score --mapping runs.csv --task arc_easy --task sciq --out mine`
     """
+    keep_freed_memory()
     if task:
         from transfer.tasks import Conditions, score_tasks
 

@@ -1,0 +1,30 @@
+"""Memory that a process frees and keeps, so that it need not ask the system for it again.
+
+On a CPU every operation of PyTorch takes a new block for its result. The C library of Linux, glibc,
+gives large blocks back to the system as soon as they are free, and the system hands out each of
+their pages anew, filled with zeros. In training that took a sixth of the processor's time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+"""Parameters of glibc's `mallopt`, by their numbers in malloc.h."""
+
+_KEPT = ((_TRIM_THRESHOLD, 2**31 - 1), (_MMAP_THRESHOLD, 2**30), (_TOP_PAD, 2**26))
+"""Bytes: free memory that is kept, blocks that are always given back, and what is fetched ahead."""
+
+
+def keep_freed_memory() -> bool:
+    """Have this process keep the memory that it frees; return whether its C library can.
+
+    For a process whose one purpose is to train or to score, as it holds for all of it. Numbers do
+    not change.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    taken = [mallopt(parameter, value) == 1 for parameter, value in _KEPT]
+    return all(taken)
