@@ -29,6 +29,5 @@ def faults(keep: bool) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
 def test_memory_that_was_freed_is_not_fetched_again():
-    # 20 times 64 MiB, of 4 KiB a page: every page once more, or none of them.
-    assert faults(keep=False) > 100_000
-    assert faults(keep=True) < 10_000
+    # 20 times 64 MiB: every page once more, or hardly one of them.
+    assert faults(keep=True) < faults(keep=False) / 10
