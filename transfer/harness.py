@@ -34,6 +34,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from transfer.errors import BadInput
+from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Encoded, Encoder, Engine, Scores
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class TransferLM(HFLM):
         **given: Any,
     ) -> None:
         if isinstance(pretrained, str):
+            # A model that is named is loaded by a process that is there to score it.
+            keep_freed_memory()
             given.setdefault("use_safetensors", True)
             given.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
         super().__init__(pretrained, **given)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from speed import run_theirs, theirs_of
 from workloads import MODELS, TOKENIZER, Words
 
+from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Checkpoint
 
 
@@ -57,6 +58,7 @@ def main(side: str, vocabulary: int, context: int) -> None:
         words = Words(0)
         pairs = [(words.some(2 * context), f" {words.some(3)}") for _ in range(2)]
         if side == "ours":
+            keep_freed_memory()
             checkpoint = Checkpoint(folder)
             before = resident()
             checkpoint.loglikelihoods(checkpoint.encode(pairs))

@@ -1,8 +1,8 @@
 """Items a second beside lm-evaluation-harness's `hf` model.
 
-The two alternate in one process; a pair is one run of each on the same requests, and a ratio is
-the median over pairs. Theirs has the batch size that was fastest on a share of the requests. Both
-take strings, and both are read from the same folder in float32.
+The two alternate, each in a process of its own, as their commands are; a pair is one run of each on
+the same requests, and a ratio is the median over pairs. Theirs has the batch size that was fastest
+on a share of the requests. Both take strings, and both are read from the same folder in float32.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import contextlib
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 from workloads import WORKLOADS, Pair, Words, save_model
 
+from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Checkpoint, Engine
 
 BATCHES = (4, 8, 16, 32, 64)
@@ -105,6 +108,35 @@ def run_theirs(model: Any, pairs: Sequence[Pair], batch: int) -> np.ndarray:
     return np.array([value for value, _ in model.loglikelihood(requests, disable_tqdm=True)])
 
 
+class Theirs:
+    """Their model in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _load_theirs, (folder,))
+
+    def timed(self, pairs: Sequence[Pair], batch: int, alone: bool = False) -> Any:
+        """Return seconds and log-likelihoods; `alone`, of processor time with one thread."""
+        return self._pool.submit(_time_theirs, pairs, batch, alone).result()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+
+def _load_theirs(folder: Path) -> None:
+    warnings.simplefilter("ignore")
+    _loaded["model"] = theirs_of(folder)
+
+
+def _time_theirs(pairs: Sequence[Pair], batch: int, alone: bool) -> tuple[float, np.ndarray]:
+    with one_thread() if alone else contextlib.nullcontext():
+        clock = time.process_time if alone else time.perf_counter
+        return timed(lambda: run_theirs(_loaded["model"], pairs, batch), clock)
+
+
+_loaded: dict[str, Any] = {}
+
+
 def run_ours(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> np.ndarray:
     """Return our log-likelihoods; nothing is remembered from an earlier run."""
     checkpoint.encoder.forget()
@@ -151,7 +183,13 @@ def timed(
 
 
 def measure(
-    checkpoint: Checkpoint, model: Any, name: str, kind: str, items: int, pairs: int, peak: float
+    checkpoint: Checkpoint,
+    theirs: Theirs,
+    name: str,
+    kind: str,
+    items: int,
+    pairs: int,
+    peak: float,
 ) -> Row:
     """Return the measurements of one workload."""
     make, options = WORKLOADS[kind]
@@ -159,23 +197,23 @@ def measure(
     few = requests[: max(options * 4, len(requests) // 4)]
     run_ours(checkpoint, few)
     # Twice each, in turns: a slow moment of the machine must not choose a slow batch for theirs.
-    tried = [(timed(partial(run_theirs, model, few, n))[0], n) for _ in range(2) for n in BATCHES]
+    tried = [(theirs.timed(few, n)[0], n) for _ in range(2) for n in BATCHES]
     batch = min(tried)[1]
     engine, clock = checkpoint.engine, time.process_time
     with one_thread():
         checkpoint.engine = Engine(engine.model, engine.longest, threads=1)
         alone = [timed(lambda: run_ours(checkpoint, requests), clock) for _ in range(2)]
         cost, values = min(alone, key=lambda one: one[0])
-        their_cost, expected = timed(lambda: run_theirs(model, requests, batch), clock)
+        their_cost, expected = theirs.timed(requests, batch, alone=True)
         usage, checkpoint.engine = checkpoint.engine.usage, engine
     mine, other = [], []
     for _ in range(pairs):
         mine.append(timed(lambda: run_ours(checkpoint, requests))[0])
-        other.append(timed(lambda: run_theirs(model, requests, batch))[0])
+        other.append(theirs.timed(requests, batch)[0])
     body = sum(p.numel() for n, p in checkpoint.model.model.named_parameters() if "embed" not in n)
     head = checkpoint.model.get_output_embeddings().weight.numel()
     flops = 2 * (body * usage.run + head * usage.predicted)
-    ratios = [theirs / ours for ours, theirs in zip(mine, other, strict=True)] or [np.nan]
+    ratios = [their / our for our, their in zip(mine, other, strict=True)] or [np.nan]
     chosen = [x.reshape(-1, options).argmax(1) for x in (values, expected)]
     return Row(
         kind,
@@ -203,10 +241,12 @@ def speed(
     models: Sequence[str], workloads: Sequence[str], pairs: int, items: int | None, peak: float
 ) -> Iterator[Row]:
     """Yield the measurements of workloads under models."""
+    keep_freed_memory()
     for name in models:
         with tempfile.TemporaryDirectory() as place:
             folder = save_model(name, Path(place))
-            checkpoint, model = Checkpoint(folder), theirs_of(folder)
-            for kind in workloads:
-                number = items or ITEMS[kind][name]
-                yield measure(checkpoint, model, name, kind, number, pairs, peak)
+            checkpoint = Checkpoint(folder)
+            with contextlib.closing(Theirs(folder)) as theirs:
+                for kind in workloads:
+                    number = items or ITEMS[kind][name]
+                    yield measure(checkpoint, theirs, name, kind, number, pairs, peak)

@@ -11,6 +11,7 @@ import numpy as np
 from speed import run_theirs, theirs_of
 from workloads import TOKENIZER
 
+from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Checkpoint
 from transfer.scoring import Items, read_benchmarks, score_items, score_to_tables
 from transfer.suite import load_suite, repository
@@ -69,6 +70,7 @@ def built() -> dict[str, Items]:
 
 def seconds(checkpoints: Sequence[str]) -> Iterator[Seconds]:
     """Yield the seconds of each checkpoint; requests are made for the first alone."""
+    keep_freed_memory()
     suite, benchmarks = load_suite("mini"), list(built())
     with tempfile.TemporaryDirectory() as place:
         outs = {CHECKPOINTS / name: Path(place) / f"{name}.parquet" for name in checkpoints}
