@@ -238,6 +238,19 @@ def test_every_public_figure_is_tried_here():
     assert drawn == set(charts.__all__) - {"enable", "unmeasured"}
 
 
+def test_losses_of_many_runs_are_thinned_and_keep_their_ends():
+    every = pd.concat([losses().assign(seed=seed) for seed in range(300)], ignore_index=True)
+    (points,) = charts.loss_curves(every).to_dict()["datasets"].values()
+    drawn = pd.DataFrame(points)
+    assert len(drawn) < 5_000 < len(every)
+    ends = drawn.groupby("run")["tokens"].agg(["min", "max"])
+    assert len(ends) == 600
+    assert set(ends["min"]) == {1_000}
+    assert set(ends["max"]) == {19_000}
+    (points,) = charts.loss_curves(losses()).to_dict()["datasets"].values()
+    assert len(points) == len(losses())
+
+
 def test_long_labels_of_the_scorecard_are_shown_whole():
     quantity = "lowest mean coherence of a Commonsense benchmark with the rest of it < 0"
     table = claims().assign(quantity=quantity + " ")

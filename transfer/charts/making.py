@@ -18,6 +18,8 @@ from transfer.charts.palette import (
 from transfer.suite import Suite
 
 BAR = 20
+MOST_POINTS = 3_000
+"""Points of loss curves above which only some are drawn."""
 
 
 def mixture_shares(suite: Suite) -> alt.Chart:
@@ -101,7 +103,7 @@ def corpus_sources(table: pd.DataFrame, most: int = 30) -> alt.Chart:
 
 
 def loss_curves(table: pd.DataFrame) -> alt.Chart:
-    """Return training loss against tokens, one line a run.
+    """Return training loss against tokens, one line a run, of many points only some.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def loss_curves(table: pd.DataFrame) -> alt.Chart:
     words = f"Training loss of {len(final)} runs over {shown['tokens'].max():,} tokens; "
     words += f"it ends between {final.min():.2f} and {final.max():.2f} nats a token."
     chart = (
-        alt.Chart(shown)
+        alt.Chart(_thinned(shown))
         .mark_line(strokeWidth=1.5)
         .encode(
             x=alt.X("tokens:Q", title="tokens seen", axis=alt.Axis(format="~s", tickCount=5)),
@@ -151,6 +153,14 @@ def loss_curves(table: pd.DataFrame) -> alt.Chart:
             )
         )
     return chart.properties(width="container", height=300, description=words)
+
+
+def _thinned(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return every n-th point of each run, and its last, so that few enough are drawn."""
+    every = -(-len(losses) // MOST_POINTS)
+    runs = losses.sort_values("tokens").groupby("run")
+    kept = (runs.cumcount() % every == 0) | (runs.cumcount(ascending=False) == 0)
+    return losses[kept.reindex(losses.index)]
 
 
 def _text_class(column: str, names: list[str]) -> alt.Color:
