@@ -2,7 +2,7 @@
 
 On a CPU every operation of PyTorch takes a new block for its result. The C library of Linux, glibc,
 gives large blocks back to the system as soon as they are free, and the system hands out each of
-their pages anew, filled with zeros. In training that took a sixth of the processor's time.
+their pages anew, filled with zeros.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _KEPT = ((_TRIM_THRESHOLD, 2**31 - 1), (_MMAP_THRESHOLD, 2**30), (_TOP_PAD, 2**2
 def keep_freed_memory() -> bool:
     """Have this process keep the memory that it frees; return whether its C library can.
 
-    For a process whose one purpose is to train or to score, as it holds for all of it. Numbers do
-    not change.
+    For a process whose one purpose is to train or to score, as it holds for all of it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
