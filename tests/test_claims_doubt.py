@@ -153,6 +153,19 @@ def marked(*able):
     )
 
 
+def test_that_there_is_none_needs_all_benchmarks_measured():
+    grid = make_grid(6, scales=("S",), seeds=1)
+    # Every ranking persists, and no benchmark is a negative one.
+    grid["accuracy"].loc[{"stage": "sft"}] = grid["accuracy"].sel(stage="pretrain") + 0.1
+    row = only("C4", "r_acc < 0")
+    names = [str(name) for name in grid["benchmark"].values]
+    assert judged(row, grid, marks=marked(*names))["verdict"] == "disagrees"
+    some = judged(row, grid, marks=marked(*names[1:]))
+    assert some["ours"] == 0
+    assert some["verdict"] == "undecided"
+    assert "One of the others may be such a benchmark." in some["note"]
+
+
 def test_noise_does_not_make_a_ranking_weak():
     rng = np.random.default_rng(6)
     grid = make_grid(6, scales=("S",), seeds=1)

@@ -9,7 +9,7 @@ from transfer.claims.chance import (
     tie_of_alignment,
     tie_of_rankings,
 )
-from transfer.claims.claim import Claim, Row
+from transfer.claims.claim import Claim, Row, figures
 from transfer.claims.quantities import (
     alignment_of,
     alignment_persistence_of,
@@ -69,7 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
                 f"mean r_acc of {category} benchmarks < 0.5",
                 at_scale(rank_persistence("accuracy", category)),
                 below=HALF,
-                published=tuple(("cross_stage_accuracy", name, None) for name in known),
+                published=figures("cross_stage_accuracy", *known),
                 test=tie_of_rankings("accuracy", category),
                 remarks=(benchmarks_in(("accuracy",), category),),
                 measurable=(category,),
@@ -122,23 +122,21 @@ CLAIMS: tuple[Claim, ...] = (
                 "share of benchmarks with r_acc < 0",
                 negative_share,
                 above=0,
-                published=tuple(
-                    ("cross_stage_accuracy", name, None) for name in ("wic", "winogrande", "mnli")
-                ),
+                published=figures("cross_stage_accuracy", "wic", "winogrande", "mnli"),
                 combine=not_comparable,
                 measurable=(),
+                some=True,
                 note="Stands in for WiC, WinoGrande and MNLI. " + _SHARE_NOTE,
             ),
             Row(
                 "share of benchmarks whose r_acc changes sign with scale",
                 flip_share,
                 above=0,
-                published=tuple(
-                    ("cross_stage_accuracy", name, None) for name in ("winogrande", "mnli")
-                ),
+                published=figures("cross_stage_accuracy", "winogrande", "mnli"),
                 combine=not_comparable,
                 across=True,
                 measurable=(),
+                some=True,
                 note="Stands in for WinoGrande and MNLI. " + _SHARE_NOTE,
             ),
         ),
@@ -168,6 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
                 below=0,
                 published=published,
                 measurable=(category,),
+                some=True,
                 note=f"The benchmark with the lowest value stands in for {sheep}; its interval is "
                 "widened for the choice among them.",
             )
@@ -246,9 +245,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "change of mean coherence of confidence in Commonsense and Science < 0",
                 change(mean_coherence("confidence", "pretrain", "Commonsense", "Science")),
                 below=0,
-                published=tuple(
-                    ("intra_category_confidence", name, None) for name in ("Commonsense", "Science")
-                ),
+                published=figures("intra_category_confidence", "Commonsense", "Science"),
                 combine=published_change,
                 across=True,
                 remarks=(pairs_in("confidence", "pretrain", "Commonsense", "Science"),),
@@ -258,9 +255,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "mean coherence of confidence in Commonsense and Science > 0",
                 at_scale(mean_coherence("confidence", "pretrain", "Commonsense", "Science")),
                 above=0,
-                published=tuple(
-                    ("intra_category_confidence", name, None) for name in ("Commonsense", "Science")
-                ),
+                published=figures("intra_category_confidence", "Commonsense", "Science"),
                 remarks=(pairs_in("confidence", "pretrain", "Commonsense", "Science"),),
                 note="The two categories with published values; before SFT.",
             ),
@@ -323,7 +318,7 @@ CLAIMS: tuple[Claim, ...] = (
                 at_scale(alignment_persistence_of(*categories)),
                 above=above,
                 below=below,
-                published=tuple(("alignment_persistence", name, None) for name in categories),
+                published=figures("alignment_persistence", *categories),
                 test=tie_of_alignment(*categories),
                 by_test=True,
                 remarks=(
@@ -380,9 +375,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "mean r of code share with accuracy in Commonsense < 0",
                 at_scale(code_on_commonsense),
                 below=0,
-                published=tuple(
-                    ("code_share_vs_accuracy", name, "pretrain") for name in ("hellaswag", "piqa")
-                ),
+                published=figures("code_share_vs_accuracy", "hellaswag", "piqa", stage="pretrain"),
                 note="Commonsense stands in for HellaSwag and PIQA; before SFT. Code share goes "
                 "with curated share and against web share, so this is not of code alone.",
             ),
@@ -390,9 +383,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "share of benchmarks outside Commonsense that gain with code share",
                 code_helps,
                 above=0,
-                published=tuple(
-                    ("code_share_vs_accuracy", name, "pretrain") for name in ("siqa", "boolq")
-                ),
+                published=figures("code_share_vs_accuracy", "siqa", "boolq", stage="pretrain"),
                 combine=not_comparable,
                 note="Stands in for SIQA and BoolQ; before SFT. " + _SHARE_NOTE,
             ),

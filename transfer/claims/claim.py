@@ -46,6 +46,13 @@ class Remark(NamedTuple):
     withholds: tuple[str, ...] = ()
 
 
+def figures(
+    quantity: str, *names: str, stage: str | None = None
+) -> tuple[tuple[str, str, str | None], ...]:
+    """Return which published figures are meant: those of a quantity, for each of some names."""
+    return tuple((quantity, name, stage) for name in names)
+
+
 @dataclass(frozen=True)
 class Row:
     """One quantity of a claim.
@@ -77,6 +84,9 @@ class Row:
     measurable : tuple of str, optional
         The claim is of weakness or of a negative sign, which noise can give. Only benchmarks that
         are measurable count; of each of these categories there must be two (if empty, one of all).
+    some : bool
+        The claim is that there is a benchmark of that kind. Those that are not measurable may be of
+        it, so the others alone do not refute it.
     note : str
     """
 
@@ -92,6 +102,7 @@ class Row:
     by_test: bool = False
     remarks: tuple[Callable[[Row, Estimates, str], Remark], ...] = ()
     measurable: tuple[str, ...] | None = None
+    some: bool = False
     note: str = ""
 
     def side(self, low: float, high: float) -> str:

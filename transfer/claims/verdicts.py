@@ -186,8 +186,13 @@ def _rests_on(
     if any(len(set(group) & set(able)) < least for group in groups):
         listed = names(lost) if row.measurable else f"{len(lost)} of {len(about)} benchmarks"
         return e, Remark(f"not measurable: {listed}.", BOTH)
-    kept = f"Over the {len(about) - len(lost)} measurable of {len(about)} benchmarks."
-    return e.part(able, None if row.across else scale), Remark(kept if lost else "")
+    kept = e.part(able, None if row.across else scale)
+    if not lost:
+        return kept, Remark()
+    words = f"Over the {len(about) - len(lost)} measurable of {len(about)} benchmarks."
+    if not row.some:
+        return kept, Remark(words)
+    return kept, Remark(f"{words} One of the others may be such a benchmark.", ("disagrees",))
 
 
 def _published(
