@@ -14,6 +14,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transfer.suite import Suite
 from transfer.workspace import Workspace
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""Where what is scored beside lm-evaluation-harness runs: on a GPU wherever one is at hand."""
+
+TREE_WAYS = {"blocks"} if DEVICE == "cpu" else {"flex", "sdpa"}
+"""How attention over a tree is computed there, where nothing else is asked for."""
+
 END, USER, ASSISTANT = "<|endoftext|>", "<|user|>", "<|assistant|>"
 TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %}"

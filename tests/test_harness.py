@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from small_model import NOUNS, save_model, sentences
+from small_model import DEVICE, NOUNS, save_model, sentences
 from transformers import LlamaForCausalLM
 
 from transfer.errors import BadInput
@@ -65,7 +65,7 @@ TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "
 def run_cli(model, folder, task_files, out, *more, start=ALONE):
     command = [sys.executable, *start]
     command += ["--model", model, "--model_args", f"pretrained={folder},dtype=float32"]
-    command += ["--device", "cpu", "--batch_size", "4", "--include_path", str(task_files)]
+    command += ["--device", DEVICE, "--batch_size", "4", "--include_path", str(task_files)]
     command += ["--output_path", str(out), "--log_samples", *more]
     env = {**os.environ, "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 import torch
 from small_model import (
+    DEVICE,
     NOUNS,
+    TREE_WAYS,
     benchmark,
     save_model,
     sentences,
@@ -52,7 +54,8 @@ def harness(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         huggingface = pytest.importorskip("lm_eval.models.huggingface")
-        return huggingface.HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=3)
+        given = {"dtype": "float32", "device": DEVICE, "batch_size": 3}
+        return huggingface.HFLM(pretrained=str(folder), **given)
 
 
 def of_harness(harness, pairs):
@@ -113,7 +116,7 @@ def test_a_model_that_cannot_share_a_context_falls_back_and_says_so(folder, monk
         return forward(*args, **rest)
 
     expected = of_ours(checkpoint, PAIRS["phrases"])
-    assert checkpoint.engine.way == "blocks"
+    assert checkpoint.engine.way in TREE_WAYS
     monkeypatch.setattr(checkpoint.model.base_model, "forward", deaf)
     checkpoint.engine = Engine(checkpoint.model, checkpoint.longest)
     assert np.abs(of_ours(checkpoint, PAIRS["phrases"]) - expected).max() < TOLERANCE
@@ -237,7 +240,7 @@ def test_questions_are_put_in_chat_after_sft_and_the_table_says_so(space):
 
 
 def test_a_run_that_stops_goes_on_where_it_was(space, monkeypatch):
-    monkeypatch.setitem(engines.PACK_TOKENS, "cpu", 60)
+    monkeypatch.setattr(engines, "PACK_TOKENS", dict.fromkeys(engines.PACK_TOKENS, 60))
     expected, _ = read_items(scoring.score_run(space.suite, space.run, space.workspace))
     out = space.workspace.items(space.run)
     out.unlink()
@@ -279,7 +282,7 @@ def test_a_killed_process_loses_nothing_but_its_last_batch(space, tmp_path):
         "from transfer.scoring.journal import Journal\n"
         "from transfer.suite import Run\n"
         "from transfer.workspace import Workspace\n"
-        "engine.PACK_TOKENS['cpu'] = 60\n"
+        "engine.PACK_TOKENS = dict.fromkeys(engine.PACK_TOKENS, 60)\n"
         "write, seen = Journal.write, [0]\n"
         "def dies(*given):\n"
         "    write(*given)\n"
