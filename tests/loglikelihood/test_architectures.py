@@ -159,7 +159,7 @@ def test_every_shape_of_request_is_as_theirs(name):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("way", ["sdpa", "flex", "plain"])
+@pytest.mark.parametrize("way", ["chunks", "plain"])
 @pytest.mark.parametrize("name", ["Llama", "GPT2", "Granite", "Cohere"])
 def test_every_way_of_attention_is_as_theirs(name, way):
     ours, theirs = both(model_of(name, (SHARES | ALONE)[name]))
@@ -172,7 +172,7 @@ def test_every_way_of_attention_is_as_theirs(name, way):
 def test_an_unknown_way_is_refused():
     ours, _ = both(model_of("Llama", SHARES["Llama"]))
     ours._way = "flash"
-    with pytest.raises(BadInput, match="way 'flash': give one of blocks, sdpa, flex, plain"):
+    with pytest.raises(BadInput, match="way 'flash': give one of blocks, chunks, plain"):
         check(ours, ours, SHAPES["duplicates"])
 
 

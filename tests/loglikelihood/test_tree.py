@@ -57,7 +57,7 @@ def one_by_one(model, encoded):
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(encoded=requests, budget=st.sampled_from([1, 16, 64, 300, 4096]), data=st.data())
 def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget, data):
-    way = data.draw(st.sampled_from(["blocks", "sdpa", "plain"]))
+    way = data.draw(st.sampled_from(["blocks", "chunks", "plain"]))
     engine = Engine(model, LONGEST, way, budget, data.draw(st.sampled_from([1, 3])))
     expected, greedy = one_by_one(model, encoded)
     scores = engine(encoded)

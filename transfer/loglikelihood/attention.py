@@ -6,8 +6,8 @@ Two ways, for any model of transformers that takes its attention from `Attention
   tokens below a stem attend to it in one call without a mask, and the parts are merged by their
   log-sum-exp. What is computed in vain is the padding of the blocks, and in short nodes what
   is behind a token.
-- **whole**, elsewhere: one call of PyTorch's scaled dot-product attention over the pack and the
-  stems of earlier packs, with a mask; or of FlexAttention, which skips what the mask leaves empty.
+- **chunks**, elsewhere: one call of PyTorch's scaled dot-product attention, in which the tokens are
+  in chunks, each with a mask over the tokens that any of it sees.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from transformers import AttentionInterface
 
-from transfer.loglikelihood.blocks import plan
+from transfer.loglikelihood import blocks, chunks
 from transfer.loglikelihood.packing import Pack
 from transfer.loglikelihood.tree import Node
 
 NAME = "transfer_tree"
 
-WAYS = ("blocks", "sdpa", "flex")
+WAYS = ("blocks", "chunks")
 
 
 class UnsupportedAttentionError(Exception):
@@ -99,7 +99,7 @@ class TreeAttention:
     Parameters
     ----------
     way
-        `blocks`, `sdpa` or `flex`.
+        `blocks` or `chunks`.
     longest
         Tokens that the model reads; a sliding window of fewer is refused.
     pack, stems
@@ -129,10 +129,11 @@ class TreeAttention:
             for node, start in zip(pack.nodes, pack.starts, strict=True)
         }
         if way == "blocks":
-            self._calls = plan(pack, None, device, dtype)
-            self._last_calls = self._calls if rows is None else plan(pack, rows, device, dtype)
+            self._calls = blocks.plan(pack, None, device, dtype)
+            whole = rows is None
+            self._last_calls = self._calls if whole else blocks.plan(pack, rows, device, dtype)
         else:
-            self._mask_whole(device)
+            self._chunks = self._cut(device, dtype)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -153,7 +154,7 @@ class TreeAttention:
             place = self._places[id(node)]
             # A copy, so that the pack's own keys can be freed.
             self.stems.add(node, keys[:, :, place].clone(), values[:, :, place].clone())
-        return (self._by_blocks if self.way == "blocks" else self._whole)(
+        return (self._by_blocks if self.way == "blocks" else self._by_chunks)(
             query, keys, values, scale, layer
         )
 
@@ -212,33 +213,22 @@ class TreeAttention:
             merged = merged.new_zeros(size, *merged.shape[1:]).index_copy_(0, calls.rows, merged)
         return merged[None]
 
-    def _mask_whole(self, device: torch.device) -> None:
-        """Make the mask of the pack's tokens over those of earlier stems and their own."""
+    def _cut(self, device: torch.device, dtype: torch.dtype) -> chunks.Chunks:
+        """Return the chunks of the pack, which see earlier stems and the pack itself."""
         starts, ends = [], []
-        own = {id(node) for node in self.pack.nodes}
-        self.earlier = [seen[0] for seen in self.pack.seen if id(seen[0]) not in own]
+        self._earlier = []
         for node, first, last in self.pack.seen:
-            if id(node) not in own:
+            if id(node) not in self._places:
+                self._earlier.append(node)
                 starts.append(np.full(len(node), first))
                 ends.append(np.full(len(node), last))
         starts.append(np.arange(self.pack.size))
         ends.append(self.pack.ends())
-        start = torch.from_numpy(np.concatenate(starts)).to(device)
-        end = torch.from_numpy(np.concatenate(ends)).to(device)
-        if self.way == "flex":
-            from torch.nn.attention.flex_attention import create_block_mask
+        return chunks.plan(
+            np.concatenate(starts), np.concatenate(ends), self.pack.size, device, dtype
+        )
 
-            def sees(batch: Any, head: Any, at: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-                return (start[of] <= at) & (at < end[of])
-
-            self.mask: Any = create_block_mask(
-                sees, None, None, self.pack.size, len(start), device=device
-            )
-        else:
-            at = torch.arange(self.pack.size, device=device)[:, None]
-            self.mask = ((start <= at) & (at < end))[None, None]
-
-    def _whole(
+    def _by_chunks(
         self,
         query: torch.Tensor,
         keys: torch.Tensor,
@@ -246,19 +236,25 @@ class TreeAttention:
         scale: float | None,
         layer: int,
     ) -> torch.Tensor:
-        above = [self._stem(node, keys, values, layer) for node in self.earlier]
+        above = [self.stems.get(node, layer) for node in self._earlier]
+        groups, size = query.shape[1] // keys.shape[1], query.shape[2]
         if above:
             keys = torch.cat([*(k for k, _ in above), keys], 2)
             values = torch.cat([*(v for _, v in above), values], 2)
-        groups = query.shape[1] // keys.shape[1]
-        keys, values = _repeat(keys, groups), _repeat(values, groups)
-        if self.way == "flex":
-            out = _flex(query.device)(query, keys, values, block_mask=self.mask, scale=scale)
-        else:
-            out = torch.nn.functional.scaled_dot_product_attention(
-                query, keys, values, attn_mask=self.mask, scale=scale
-            )
-        return out.transpose(1, 2)
+        cut = self._chunks
+        q, k, v = (
+            x[0].index_select(1, at.view(-1)).unflatten(1, at.shape).transpose(0, 1)
+            for x, at in ((query, cut.asking), (keys, cut.places), (values, cut.places))
+        )
+        out = torch.nn.functional.scaled_dot_product_attention(
+            q,
+            _repeat(k, groups),
+            _repeat(v, groups),
+            # Under autocast the mask is of the model's type.
+            attn_mask=cut.mask.to(query.dtype),
+            scale=scale,
+        )
+        return out.transpose(1, 2).flatten(0, 1)[None, :size]
 
 
 class _Thread(threading.local):
@@ -333,18 +329,3 @@ def _flash(
 
 def _repeat(heads: torch.Tensor, times: int) -> torch.Tensor:
     return heads if times == 1 else heads.repeat_interleave(times, 1)
-
-
-def _flex(device: torch.device) -> Any:
-    """Return FlexAttention; compiled where it has kernels."""
-    from torch.nn.attention.flex_attention import flex_attention
-
-    if device.type == "cpu":
-        return flex_attention
-    global _compiled
-    if _compiled is None:
-        _compiled = torch.compile(flex_attention, dynamic=True)
-    return _compiled
-
-
-_compiled: Any = None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from transfer.loglikelihood.devices import on
 from transfer.loglikelihood.packing import Pack
 from transfer.loglikelihood.tree import Node
 
@@ -75,19 +76,15 @@ def plan(pack: Pack, rows: np.ndarray | None, device: torch.device, dtype: torch
             mask = None
             if rows is not None or first or nodes[0].ends is not None:
                 mask = _seen(nodes, asked[part] - starts[:, None], seen.shape[1], dtype).to(device)
-            blocks.append(Block(_tensor(part, device), _tensor(seen, device), mask))
+            blocks.append(Block(on(part, device), on(seen, device), mask))
     # Stems of one depth have no token below them in common.
     levels: dict[int, list[tuple[Node, int, int]]] = {}
     for node, first, last in pack.seen:
         low, high = np.searchsorted(asked, (first, last)).tolist()
         if low < high:
             levels.setdefault(len(node.stems), []).append((node, low, high))
-    kept = None if rows is None else _tensor(rows, device)
-    return Calls(kept, blocks, _tensor(inverse, device), list(levels.values()))
-
-
-def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+    kept = None if rows is None else on(rows, device)
+    return Calls(kept, blocks, on(inverse, device), list(levels.values()))
 
 
 def _padded(starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -82,7 +82,7 @@ def choose(
     if way not in (None, "plain", *WAYS):
         raise BadInput(f"way {way!r}: give one of {', '.join((*WAYS, 'plain'))}")
     if way is None:
-        way = "blocks" if model.device.type == "cpu" else "sdpa"
+        way = "blocks" if model.device.type == "cpu" else "chunks"
     requests = _made_up(model.get_input_embeddings().weight.shape[0], longest)
     dtype = _computes_in(model)
     own = _own(model, requests, longest, positions)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
-import itertools
 import logging
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from transfer.loglikelihood.attention import (
     UnsupportedAttentionError,
 )
 from transfer.loglikelihood.choice import LAST, Manner, choose
+from transfer.loglikelihood.devices import Coming, on
+from transfer.loglikelihood.heads import targets_of
 from transfer.loglikelihood.narrow import READ_AT_MOST, narrowed, reading
 from transfer.loglikelihood.packing import Pack, packs, side_by_side, subtree_sizes
 from transfer.loglikelihood.positions import Positions
@@ -60,12 +62,15 @@ class Scores(NamedTuple):
 
 
 class _Pass(NamedTuple):
-    """What was read in a pack: places, (request, order, target), and what was found of each."""
+    """What a pack gives.
 
-    places: np.ndarray
+    Its places that were read, their (request, order, target), and of each the log-probability of
+    the target and whether it is the most likely token.
+    """
+
+    predicted: int
     reads: np.ndarray
-    found: np.ndarray
-    best: np.ndarray
+    found: Coming
 
 
 class Usage(NamedTuple):
@@ -125,6 +130,7 @@ class Engine:
         self.usage = Usage()
         kind = "cpu" if model.device.type == "cpu" else "other"
         self.pack_tokens, self._logit_bytes = pack_tokens or PACK_TOKENS[kind], LOGIT_BYTES[kind]
+        self._ahead = 1 if model.device.type == "cuda" else 0
         self._positions = Positions(model)
         self._threads = torch.get_num_threads() if threads is None else threads
         if kind != "cpu" or self._positions.scaled:
@@ -191,14 +197,14 @@ class Engine:
         roots = plant(encoded, self.longest, shared=manner.way != "plain")
         values, greedy = np.zeros(len(encoded)), np.ones(len(encoded), dtype=bool)
         missing = np.array([len(request.continuation) for request in encoded])
-        for pack, (places, reads, found, best) in self._passes(roots, manner):
+        for pack, (predicted, reads, coming) in self._passes(roots, manner):
             self.usage = self.usage._replace(
-                run=self.usage.run + pack.size,
-                predicted=self.usage.predicted + len(np.unique(places)),
+                run=self.usage.run + pack.size, predicted=self.usage.predicted + predicted
             )
-            if not len(places):
+            if not predicted:
                 continue
-            np.add.at(values, reads[:, 0], found)
+            found, best = coming.arrays()
+            np.add.at(values, reads[:, 0], found.astype(np.float64))
             np.logical_and.at(greedy, reads[:, 0], best)
             np.subtract.at(missing, reads[:, 0], 1)
             touched = np.unique(reads[:, 0])
@@ -219,9 +225,8 @@ class Engine:
         stems = Stems(made)
 
         def run(pack: Pack) -> _Pass:
-            places, reads = pack.reads()
             try:
-                return _Pass(places, reads, *self._read(pack, places, reads[:, 2], stems, manner))
+                return self._read(pack, stems, manner)
             except BaseException as error:
                 stems.fail(error)
                 raise
@@ -233,7 +238,8 @@ class Engine:
             if manner.narrow:
                 prepared.enter_context(narrowed(self.model))
             if threads == 1 or len(made) == 1:
-                yield from ((pack, run(pack)) for pack in made)
+                # A GPU computes a pack while the next is made ready.
+                yield from _ahead(((pack, run(pack)) for pack in made), self._ahead)
                 return
             before = torch.get_num_threads()
             pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -274,33 +280,19 @@ class Engine:
         return side_by_side(roots, min(self.pack_tokens, rows), None)
 
     @torch.inference_mode()
-    def _read(
-        self, pack: Pack, places: np.ndarray, targets: np.ndarray, stems: Stems, manner: Manner
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the log-probabilities of targets, and whether each is the most likely token."""
+    def _read(self, pack: Pack, stems: Stems, manner: Manner) -> _Pass:
+        """Run a pack, and read what it predicts."""
+        places, reads = pack.reads()
         if manner.way != "plain":
             hidden = self._run_tree(pack, stems, np.unique(places))
         else:
             hidden, places = self._run_plain(pack, places, manner.whole_head)
-        found, best = np.empty(len(places)), np.empty(len(places), dtype=bool)
         kept, which = np.unique(places, return_inverse=True)
         order = np.argsort(which, kind="stable")
-        rows = self._logit_rows
-        bounds = np.searchsorted(which[order], np.arange(0, len(kept) + rows, rows))
-        for chunk, (low, high) in enumerate(itertools.pairwise(bounds.tolist())):
-            at = self._tensor(kept[chunk * rows : (chunk + 1) * rows])
-            logits = hidden[at] if manner.whole_head else self._head(hidden[at])
-            asked = order[low:high]
-            row, target = self._tensor(which[asked] - chunk * rows), self._tensor(targets[asked])
-            probability = torch.log_softmax(logits.float(), -1)
-            chosen = probability[row, target]
-            found[asked] = chosen.cpu().double().numpy()
-            # The place of the largest is slow to find, and seldom asked for: only where the
-            # target is as likely as the likeliest, which may be another with a lower number.
-            top = chosen == probability.amax(-1)[row]
-            top[top.clone()] = probability[row[top]].argmax(-1) == target[top]
-            best[asked] = top.cpu().numpy()
-        return found, best
+        reads, which = reads[order], which[order]
+        head = (lambda x: x) if manner.whole_head else self.model.get_output_embeddings()
+        found, best = targets_of(hidden, head, kept, which, reads[:, 2], self._logit_rows)
+        return _Pass(len(kept), reads, Coming(found, best))
 
     def _run_tree(self, pack: Pack, stems: Stems, read: np.ndarray) -> torch.Tensor:
         """Return hidden states of a pack, (token, size), which hold at the tokens that are read."""
@@ -357,11 +349,21 @@ class Engine:
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
         return max(16, self._logit_bytes // (4 * vocabulary))
 
-    def _head(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.model.get_output_embeddings()(hidden)
-
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
+        return on(array, self.model.device)
+
+
+_Any = TypeVar("_Any")
+
+
+def _ahead(items: Iterator[_Any], count: int) -> Iterator[_Any]:
+    """Yield items when so many more have been made."""
+    waiting: deque[_Any] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
 
 
 @contextlib.contextmanager

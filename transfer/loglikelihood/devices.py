@@ -1,0 +1,31 @@
+"""Arrays to a device and back, without waiting for what a GPU still has to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def on(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Return an array as a tensor on a device."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == "cuda":
+        # Memory that may be paged out is copied by the host, when all before it is done.
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+class Coming:
+    """Tensors on their way from a device, which goes on with what it is given next."""
+
+    def __init__(self, *tensors: torch.Tensor) -> None:
+        self._tensors = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
+        self._there = torch.cuda.Event() if tensors[0].is_cuda else None
+        if self._there is not None:
+            self._there.record()
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return them when they are there."""
+        if self._there is not None:
+            self._there.synchronize()
+        return [tensor.numpy() for tensor in self._tensors]
