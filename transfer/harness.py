@@ -96,16 +96,16 @@ class TransferLM(HFLM):
         if self.enable_thinking:
             return super().loglikelihood(requests, disable_tqdm)
         pairs = [request.args for request in requests]
-        encoded = self.encoder(pairs)
+        encoded, longest = self.encoder(pairs), self.max_length
         for request, pair in zip(requests, encoded, strict=True):
-            if not 1 <= len(pair.continuation) <= self.max_length:
+            if not 1 <= len(pair.continuation) <= longest:
                 raise BadInput(
                     f"{_where(request)}: the continuation {request.args[1]!r} has "
-                    f"{len(pair.continuation)} tokens, the model reads 1 to {self.max_length}"
+                    f"{len(pair.continuation)} tokens, the model reads 1 to {longest}"
                 )
         scores = self._scores(encoded)
         if cut := self.engine.usage.truncated:
-            log.warning("%d requests were longer than %d tokens and cut", cut, self.max_length)
+            log.warning("%d requests were longer than %d tokens and cut", cut, longest)
         for at in np.flatnonzero(np.isnan(scores.loglikelihood)).tolist():
             raise BadInput(f"{_where(requests[at])}: the model returns NaN")
         answers = _answers(scores)

@@ -1,4 +1,4 @@
-"""Memory that a process frees and keeps, so that it need not ask the system for it again.
+"""What a process does with its memory while it works.
 
 On a CPU every operation of PyTorch takes a new block for its result. The C library of Linux, glibc,
 gives large blocks back to the system as soon as they are free, and the system hands out each of
@@ -7,7 +7,10 @@ their pages anew, filled with zeros.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
+from collections.abc import Iterator
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """Parameters of glibc's `mallopt`, by their numbers in malloc.h."""
@@ -27,3 +30,19 @@ def keep_freed_memory() -> bool:
         return False
     taken = [mallopt(parameter, value) == 1 for parameter, value in _KEPT]
     return all(taken)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage while much is made of which nothing is thrown away.
+
+    It looks through all that a process holds, again and again as more is made: with PyTorch and
+    transformers loaded, up to a second each time.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

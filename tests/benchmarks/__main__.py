@@ -27,6 +27,8 @@ from workloads import MODELS, WORKLOADS
 from transfer.suite import repository
 
 TABLES = ("speed", "memory", "suite", "exact", "bfloat16")
+CUDA = ("cuda-speed", "cuda-exact", "cuda-suite")
+"""What is measured where there is a GPU; the other tables are of a CPU."""
 LONG = ("again",)
 """What is measured only when it is asked for: it trains."""
 TRAINED = ("V1P0-S-s2-pretrain", "V1P0-S-s2-sft")
@@ -35,8 +37,9 @@ CHECKPOINTS = ("V1P0-S-s0-pretrain", "V1P1-S-s0-pretrain")
 
 def main() -> None:
     """Measure, print and write the tables."""
+    usual = list(CUDA if torch.cuda.is_available() else TABLES)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=(*TABLES, *LONG))
+    parser.add_argument("--tables", nargs="+", default=usual, choices=(*TABLES, *CUDA, *LONG))
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--workloads", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--pairs", type=int, default=3, help="runs of each, alternating")
@@ -69,9 +72,14 @@ def rows_of(name: str, asked: argparse.Namespace, peak: float) -> Iterable[Any]:
     # The shapes of request and the random models are those of the tests.
     tests = Path(__file__).parents[1]
     sys.path[:0] = [str(tests), str(tests / "loglikelihood")]
+    import cuda
     import suite_scores
 
-    if name == "suite":
+    if name == "cuda-speed":
+        return cuda.speed(asked.workloads, asked.pairs)
+    if name == "cuda-exact":
+        return cuda.exact(asked.items or 40)
+    if name in ("suite", "cuda-suite"):
         return suite_scores.seconds(CHECKPOINTS)
     if name == "exact":
         return (*suite_scores.architectures(), *suite_scores.tasks(10))
@@ -102,6 +110,7 @@ def measured_on(peak: float) -> dict[str, Any]:
     packages = ("torch", "transformers", "tokenizers", "lm_eval")
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "waiting": os.environ.get("OMP_WAIT_POLICY", "as PyTorch has it"),

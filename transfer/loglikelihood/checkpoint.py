@@ -158,11 +158,12 @@ def tokenizer_hash(folder: Path) -> str:
 
 
 def _device() -> torch.device:
-    """Return the accelerator of this process, or the CPU."""
+    """Return the accelerator of this process, or the CPU; processes may share an accelerator."""
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if accelerator is None:
         return torch.device("cpu")
-    return torch.device(accelerator.type, int(os.environ.get("LOCAL_RANK", "0")))
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device(accelerator.type, rank % torch.accelerator.device_count())
 
 
 def _check(folder: Path, pickles: bool) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from transfer.heap import uncollected
 from transfer.loglikelihood.tree import Encoded
 
 _CUT = re.compile(r"(?<=[A-Za-z])(?= [A-Za-z])")
@@ -69,6 +70,10 @@ class Encoder:
         and cut after as many tokens as the context alone has. An empty context is the token that
         begins a text. A continuation may come out empty.
         """
+        with uncollected():
+            return self._encoded(pairs)
+
+    def _encoded(self, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:
         moved = []
         for context, continuation in pairs:
             bare = context.rstrip()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 
+from transfer.heap import uncollected
 from transfer.loglikelihood.attention import (
     NAME,
     Stems,
@@ -194,7 +195,8 @@ class Engine:
         self, encoded: Sequence[Encoded], manner: Manner
     ) -> Iterator[tuple[np.ndarray, Scores]]:
         """Yield requests as their last token is read."""
-        roots = plant(encoded, self.longest, shared=manner.way != "plain")
+        with uncollected():
+            roots = plant(encoded, self.longest, shared=manner.way != "plain")
         values, greedy = np.zeros(len(encoded)), np.ones(len(encoded), dtype=bool)
         missing = np.array([len(request.continuation) for request in encoded])
         for pack, (predicted, reads, coming) in self._passes(roots, manner):
