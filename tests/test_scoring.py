@@ -408,7 +408,7 @@ def test_two_processes_share_the_requests(space, folder, tmp_path):
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [sys.executable, *command, script],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -584,6 +584,18 @@ def test_an_accelerator_that_is_not_there_is_not_used(folder, monkeypatch):
         lambda check_available=False: None if check_available else torch.device("cuda"),
     )
     assert Checkpoint(folder).device.type == "cpu"
+
+
+def test_a_process_without_a_device_of_its_own_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(
+        torch.accelerator,
+        "current_accelerator",
+        lambda check_available=False: torch.device("cuda"),
+    )
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(BadInput, match="LOCAL_RANK 2: .* has 2; give --num_processes 2"):
+        Checkpoint(folder)
 
 
 def test_an_unknown_dtype_is_refused(folder):

@@ -158,12 +158,17 @@ def tokenizer_hash(folder: Path) -> str:
 
 
 def _device() -> torch.device:
-    """Return the accelerator of this process, or the CPU; processes may share an accelerator."""
+    """Return the accelerator of this process, or the CPU."""
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if accelerator is None:
         return torch.device("cpu")
-    rank = int(os.environ.get("LOCAL_RANK", "0"))
-    return torch.device(accelerator.type, rank % torch.accelerator.device_count())
+    rank, count = int(os.environ.get("LOCAL_RANK", "0")), torch.accelerator.device_count()
+    if rank >= count:
+        raise BadInput(
+            f"LOCAL_RANK {rank}: no device is left for this process of the launch, the machine has "
+            f"{count}; give --num_processes {count}"
+        )
+    return torch.device(accelerator.type, rank)
 
 
 def _check(folder: Path, pickles: bool) -> None:
