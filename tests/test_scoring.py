@@ -594,7 +594,7 @@ def test_a_process_without_a_device_of_its_own_is_refused(folder, monkeypatch):
     )
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(BadInput, match="LOCAL_RANK 2: .* has 2; give --num_processes 2"):
+    with pytest.raises(BadInput, match=r"LOCAL_RANK 2: .* has 2; give --num_processes 2"):
         Checkpoint(folder)
 
 

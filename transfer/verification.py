@@ -215,6 +215,8 @@ def check_checkpoints(data: Committed) -> Check:
 
 def check_scores(data: Committed) -> Check:
     """The shipped checkpoints, scored again, give the committed log-likelihoods."""
+    import torch
+
     from transfer.scoring import questions, score_each
 
     built = _built(data.suite)
@@ -232,6 +234,8 @@ def check_scores(data: Committed) -> Check:
                 if gap > NATS:
                     wrong.append(f"{column} of {folder.name} on {benchmark}: off by {gap:.1e} nats")
     note = f"{len(built)} of {len(data.suite.benchmarks)} benchmarks, off by {largest:.1e} nats"
+    if torch.cuda.is_available():
+        note += f" on {torch.cuda.get_device_name()}, which rounds otherwise than a CPU"
     if len(built) < len(data.suite.benchmarks):
         note += "; `transfer suite prepare` builds the others"
     return Check("checkpoints scored again", len(chats), wrong, note)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from transfer.loglikelihood import Encoded, Engine, attention, blocks
+from transfer.loglikelihood import Encoded, Engine, attention, blocks, chunks
 from transfer.loglikelihood import engine as engines
 from transfer.loglikelihood.packing import packs
 from transfer.loglikelihood.tree import LEAF_TOKENS, plant
@@ -59,14 +59,48 @@ def one_by_one(model, encoded):
 def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget, data):
     way = data.draw(st.sampled_from(["blocks", "chunks", "plain"]))
     engine = Engine(model, LONGEST, way, budget, data.draw(st.sampled_from([1, 3])))
+    # As on a GPU, whose results are read when the next pack is under way.
+    engine._ahead = data.draw(st.sampled_from([0, 1, 3]))
     expected, greedy = one_by_one(model, encoded)
-    scores = engine(encoded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "QUERIES", data.draw(st.sampled_from([1, 7, 256])))
+        scores = engine(encoded)
     assert np.abs(scores.loglikelihood - expected).max() < 1e-4
     assert (scores.greedy == greedy).all()
     order = data.draw(st.permutations(range(len(encoded))))
     part = order[: data.draw(st.integers(1, len(order)))]
     again = engine([encoded[at] for at in part])
     assert np.abs(again.loglikelihood - expected[part]).max() < 1e-4
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 60)), max_size=30),
+    size=st.integers(1, 90),
+    queries=st.sampled_from([1, 8, 64, 256]),
+)
+def test_chunks_let_every_token_see_what_its_range_says(pairs, size, queries):
+    start = np.array([low for low, _ in pairs] + list(range(size)))
+    end = np.array([low + count for low, count in pairs] + list(range(1, size + 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "QUERIES", queries)
+        cut = chunks.plan(start, end, size, torch.device("cpu"), torch.float32)
+    assert cut.asking.flatten()[:size].tolist() == list(range(size))
+    assert (cut.asking.flatten()[size:] == size - 1).all()
+    for asking, places, mask in zip(cut.asking, cut.places, cut.mask[:, 0], strict=True):
+        for at, row in zip(asking.tolist(), mask, strict=True):
+            seen = places[row == 0].tolist()
+            assert len(seen) == len(set(seen))
+            assert set(seen) == set(np.flatnonzero((start <= at) & (at < end)).tolist())
+            assert torch.isneginf(row[row != 0]).all()
+
+
+def test_chunks_compute_little_in_vain():
+    """Of short items a chunk has few keys that are not its own tokens."""
+    size, item = 4096, 32
+    start = np.arange(size)
+    cut = chunks.plan(start, (start // item + 1) * item, size, torch.device("cpu"), torch.float32)
+    assert cut.mask.numel() == size * chunks.QUERIES
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
