@@ -19,8 +19,10 @@ class Coming:
     """Tensors on their way from a device, which goes on with what it is given next."""
 
     def __init__(self, *tensors: torch.Tensor) -> None:
-        self._tensors = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
         self._there = torch.cuda.Event() if tensors[0].is_cuda else None
+        # Elsewhere nothing says when a copy that was not waited for is there.
+        waits = self._there is None
+        self._tensors = [tensor.to("cpu", non_blocking=not waits) for tensor in tensors]
         if self._there is not None:
             self._there.record()
 
