@@ -17,7 +17,7 @@ from transfer.workspace import Workspace
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 """Where what is scored beside lm-evaluation-harness runs: on a GPU wherever one is at hand."""
 
-TREE_WAYS = {"blocks"} if DEVICE == "cpu" else {"chunks"}
+TREE_WAY = "blocks" if DEVICE == "cpu" else "chunks"
 """How attention over a tree is computed there, where nothing else is asked for."""
 
 END, USER, ASSISTANT = "<|endoftext|>", "<|user|>", "<|assistant|>"

@@ -16,7 +16,7 @@ import torch
 from small_model import (
     DEVICE,
     NOUNS,
-    TREE_WAYS,
+    TREE_WAY,
     benchmark,
     save_model,
     sentences,
@@ -28,6 +28,7 @@ from transformers import LlamaForCausalLM
 from transfer import scoring
 from transfer.errors import BadInput
 from transfer.loglikelihood import Checkpoint, Engine
+from transfer.loglikelihood import checkpoint as checkpoints
 from transfer.loglikelihood import engine as engines
 from transfer.scoring import values
 from transfer.scoring.journal import Journal
@@ -116,7 +117,7 @@ def test_a_model_that_cannot_share_a_context_falls_back_and_says_so(folder, monk
         return forward(*args, **rest)
 
     expected = of_ours(checkpoint, PAIRS["phrases"])
-    assert checkpoint.engine.way in TREE_WAYS
+    assert checkpoint.engine.way == TREE_WAY
     monkeypatch.setattr(checkpoint.model.base_model, "forward", deaf)
     checkpoint.engine = Engine(checkpoint.model, checkpoint.longest)
     assert np.abs(of_ours(checkpoint, PAIRS["phrases"]) - expected).max() < TOLERANCE
@@ -594,8 +595,11 @@ def test_a_process_without_a_device_of_its_own_is_refused(folder, monkeypatch):
     )
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(BadInput, match=r"LOCAL_RANK 2: .* has 2; give --num_processes 2"):
+    with pytest.raises(BadInput, match=r"LOCAL_RANK 2: .* sees 2; give --num_processes 2"):
         Checkpoint(folder)
+    # Where each process is shown one device, it is that.
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    assert checkpoints._device() == torch.device("cuda", 0)
 
 
 def test_an_unknown_dtype_is_refused(folder):

@@ -36,8 +36,8 @@ def keep_freed_memory() -> bool:
 def uncollected() -> Iterator[None]:
     """Keep Python from looking for garbage while much is made of which nothing is thrown away.
 
-    It looks through all that a process holds, again and again as more is made: with PyTorch and
-    transformers loaded, up to a second each time.
+    It looks through all that a process holds, again and again as more is made, and with PyTorch and
+    transformers loaded that is much.
     """
     before = gc.isenabled()
     gc.disable()

@@ -47,6 +47,10 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", default=list(TRAINED), help="runs to train again")
     parser.add_argument("--out", type=Path, default=repository() / "data" / "bench")
     asked = parser.parse_args()
+    for name in asked.tables:
+        if (name in CUDA) != torch.cuda.is_available():
+            where = "a GPU" if name in CUDA else "a CPU: give CUDA_VISIBLE_DEVICES= before it"
+            parser.error(f"the table {name} is measured on {where}")
     warnings.simplefilter("ignore")
     asked.out.mkdir(parents=True, exist_ok=True)
     machine: list[dict[str, Any]] = []
@@ -72,13 +76,13 @@ def rows_of(name: str, asked: argparse.Namespace, peak: float) -> Iterable[Any]:
     # The shapes of request and the random models are those of the tests.
     tests = Path(__file__).parents[1]
     sys.path[:0] = [str(tests), str(tests / "loglikelihood")]
-    import cuda
+    import on_gpu
     import suite_scores
 
     if name == "cuda-speed":
-        return cuda.speed(asked.workloads, asked.pairs)
+        return on_gpu.speed(asked.workloads, asked.pairs)
     if name == "cuda-exact":
-        return cuda.exact(asked.items or 40)
+        return on_gpu.exact(asked.items or 40)
     if name in ("suite", "cuda-suite"):
         return suite_scores.seconds(CHECKPOINTS)
     if name == "exact":

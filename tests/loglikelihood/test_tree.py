@@ -1,5 +1,6 @@
 """Properties of the tree and of what is computed on it, on made-up token ids."""
 
+import copy
 import threading
 import time
 
@@ -73,34 +74,67 @@ def test_scores_do_not_depend_on_order_budget_or_company(model, encoded, budget,
     assert np.abs(again.loglikelihood - expected[part]).max() < 1e-4
 
 
+def planned(start, end, size):
+    return chunks.plan(start, end, size, torch.device("cpu"), torch.float32)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 60)), max_size=30),
     size=st.integers(1, 90),
     queries=st.sampled_from([1, 8, 64, 256]),
+    most=st.sampled_from([1, 2**16]),
+    kept=st.booleans(),
 )
-def test_chunks_let_every_token_see_what_its_range_says(pairs, size, queries):
+def test_chunks_let_every_token_see_what_its_range_says(pairs, size, queries, most, kept):
     start = np.array([low for low, _ in pairs] + list(range(size)))
     end = np.array([low + count for low, count in pairs] + list(range(1, size + 1)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "QUERIES", queries)
-        cut = chunks.plan(start, end, size, torch.device("cpu"), torch.float32)
-    assert cut.asking.flatten()[:size].tolist() == list(range(size))
-    assert (cut.asking.flatten()[size:] == size - 1).all()
-    for asking, places, mask in zip(cut.asking, cut.places, cut.mask[:, 0], strict=True):
-        for at, row in zip(asking.tolist(), mask, strict=True):
-            seen = places[row == 0].tolist()
-            assert len(seen) == len(set(seen))
-            assert set(seen) == set(np.flatnonzero((start <= at) & (at < end)).tolist())
-            assert torch.isneginf(row[row != 0]).all()
+        patch.setattr(chunks, "KEYS_AT_MOST", most)
+        patch.setattr(chunks, "MASKS_AT_MOST", 2**26 if kept else 0)
+        calls = planned(start, end, size)
+    numbers = torch.cat([call.numbers for call in calls])
+    asked = torch.cat([call.asking for call in calls])[numbers.argsort()].flatten()
+    assert asked[:size].tolist() == list(range(size))
+    assert (asked[size:] == size - 1).all()
+    for call in calls:
+        assert call.places.numel() <= most or len(call.places) == 1
+        masks = call.mask(torch.float32)[:, 0]
+        for asking, places, mask in zip(call.asking, call.places, masks, strict=True):
+            for at, row in zip(asking.tolist(), mask, strict=True):
+                seen = places[row == 0].tolist()
+                assert len(seen) == len(set(seen))
+                assert set(seen) == set(np.flatnonzero((start <= at) & (at < end)).tolist())
+                assert torch.isneginf(row[row != 0]).all()
 
 
-def test_chunks_compute_little_in_vain():
-    """Of short items a chunk has few keys that are not its own tokens."""
+def test_chunks_of_short_items_have_no_keys_but_their_own():
     size, item = 4096, 32
     start = np.arange(size)
-    cut = chunks.plan(start, (start // item + 1) * item, size, torch.device("cpu"), torch.float32)
-    assert cut.mask.numel() == size * chunks.QUERIES
+    (call,) = planned(start, (start // item + 1) * item, size)
+    assert call.elements == size * chunks.QUERIES
+
+
+def test_a_call_holds_few_keys_however_long_a_context_is():
+    size = 20_000
+    calls = planned(np.arange(size), np.full(size, size), size)
+    held = [call.places.numel() for call in calls]
+    assert max(held) <= chunks.KEYS_AT_MOST
+    # Half of all pairs are in vain in a chain; its chunks have little more than the other half.
+    assert sum(held) < 0.6 * size * size / chunks.QUERIES
+    assert len(calls) < 20
+
+
+def test_one_long_stem_does_not_widen_the_chunks_of_others():
+    """A context of 2,000 tokens with two questions, and short items."""
+    start = np.arange(8192)
+    end = np.concatenate([np.full(2000, 2064), np.full(32, 2032), np.full(32, 2064)])
+    rest = np.arange(2064, 8192)
+    end = np.concatenate([end, np.minimum(2064 + ((rest - 2064) // 32 + 1) * 32, 8192)])
+    calls = planned(start, end, 8192)
+    needed = sum(len(np.unique(row)) for call in calls for row in call.places)
+    assert sum(call.places.numel() for call in calls) < 2 * needed
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -146,10 +180,12 @@ def test_a_shared_stem_is_run_once(model):
     assert engine.usage == (36 * 102, 100 + 6 + 36, 6 + 36, 0)
 
 
-def test_truncated_requests_are_counted(model):
+@pytest.mark.parametrize(("way", "ahead"), [("blocks", 0), ("chunks", 1)])
+def test_truncated_requests_are_counted(model, way, ahead):
     encoded = [Encoded((token,) * 200, (2,)) for token in (1, 3)]
     encoded += [Encoded((1,) * 20, (2,)), Encoded((1,) * 120, (2,))]
-    engine = Engine(model, LONGEST, "blocks", 120)
+    engine = Engine(model, LONGEST, way, 120)
+    engine._ahead = ahead
     assert np.abs(engine(encoded).loglikelihood - one_by_one(model, encoded)[0]).max() < 1e-4
     assert engine.usage[::3] == (3 * 120 + 20, 2)
     # Memory runs out after the first pack.
@@ -167,8 +203,10 @@ def test_truncated_requests_are_counted(model):
     assert engine.usage[::3] == (3 * 120 + 20, 2)
 
 
-def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, caplog):
-    engine = Engine(model, LONGEST, "blocks", 64)
+@pytest.mark.parametrize(("way", "ahead"), [("blocks", 0), ("chunks", 1), ("chunks", 3)])
+def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, caplog, way, ahead):
+    engine = Engine(model, LONGEST, way, 64)
+    engine._ahead = ahead
     encoded = [Encoded((1, 2, number % 6), (3, 4, 5, number // 6)) for number in range(36)]
     expected = engine(encoded).loglikelihood
     read, sizes = engine._read, []
@@ -192,6 +230,23 @@ def test_when_memory_runs_out_the_budget_is_halved_and_nothing_is_lost(model, ca
     engine._read = lambda *given: (_ for _ in ()).throw(RuntimeError("another fault"))
     with pytest.raises(RuntimeError, match="another fault"):
         engine(encoded)
+
+
+@pytest.mark.parametrize("way", ["blocks", "chunks", "plain"])
+def test_one_request_that_gives_nan_spoils_no_other(model, way):
+    broken = copy.deepcopy(model)
+    with torch.no_grad():
+        broken.model.embed_tokens.weight[5] = torch.nan
+    encoded = [Encoded((1, 2, number % 5), (3, 4, number // 5 % 5)) for number in range(60)]
+    encoded[30] = Encoded((1, 2, 5), (3, 4, 0))
+    # Whether a trial sees the token is another question.
+    engine = Engine(model, LONGEST, way)
+    engine.model = broken
+    scores = engine(encoded)
+    assert np.flatnonzero(np.isnan(scores.loglikelihood)).tolist() == [30]
+    kept = [number for number in range(60) if number != 30]
+    expected = one_by_one(broken, [encoded[number] for number in kept])[0]
+    assert np.abs(scores.loglikelihood[kept] - expected).max() < 1e-4
 
 
 def test_logits_are_never_held_for_all_rows(model, monkeypatch):

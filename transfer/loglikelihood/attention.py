@@ -6,8 +6,8 @@ Two ways, for any model of transformers that takes its attention from `Attention
   tokens below a stem attend to it in one call without a mask, and the parts are merged by their
   log-sum-exp. What is computed in vain is the padding of the blocks, and in short nodes what
   is behind a token.
-- **chunks**, elsewhere: one call of PyTorch's scaled dot-product attention, in which the tokens are
-  in chunks, each with a mask over the tokens that any of it sees.
+- **chunks**, elsewhere: calls of PyTorch's scaled dot-product attention, in which the tokens are in
+  chunks, each with a mask over the tokens that any of it sees.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ class TreeAttention:
             merged = merged.new_zeros(size, *merged.shape[1:]).index_copy_(0, calls.rows, merged)
         return merged[None]
 
-    def _cut(self, device: torch.device, dtype: torch.dtype) -> chunks.Chunks:
-        """Return the chunks of the pack, which see earlier stems and the pack itself."""
+    def _cut(self, device: torch.device, dtype: torch.dtype) -> list[chunks.Chunks]:
+        """Return the chunks of the pack, call by call; they see earlier stems and the pack."""
         starts, ends = [], []
         self._earlier = []
         for node, first, last in self.pack.seen:
@@ -241,20 +241,27 @@ class TreeAttention:
         if above:
             keys = torch.cat([*(k for k, _ in above), keys], 2)
             values = torch.cat([*(v for _, v in above), values], 2)
-        cut = self._chunks
-        q, k, v = (
-            x[0].index_select(1, at.view(-1)).unflatten(1, at.shape).transpose(0, 1)
-            for x, at in ((query, cut.asking), (keys, cut.places), (values, cut.places))
-        )
-        out = torch.nn.functional.scaled_dot_product_attention(
-            q,
-            _repeat(k, groups),
-            _repeat(v, groups),
-            # Under autocast the mask is of the model's type.
-            attn_mask=cut.mask.to(query.dtype),
-            scale=scale,
-        )
-        return out.transpose(1, 2).flatten(0, 1)[None, :size]
+        parts = []
+        for call in self._chunks:
+            q, k, v = (
+                x[0].index_select(1, at.view(-1)).unflatten(1, at.shape).transpose(0, 1)
+                for x, at in ((query, call.asking), (keys, call.places), (values, call.places))
+            )
+            out = torch.nn.functional.scaled_dot_product_attention(
+                q,
+                _repeat(k, groups),
+                _repeat(v, groups),
+                # Under autocast the mask is of another type than the model.
+                attn_mask=call.mask(query.dtype),
+                scale=scale,
+            )
+            parts.append(out.transpose(1, 2))
+        whole = parts[0]
+        if len(parts) > 1:
+            mixed = torch.cat(parts)
+            numbers = torch.cat([call.numbers for call in self._chunks])
+            whole = torch.empty_like(mixed).index_copy_(0, numbers, mixed)
+        return whole.flatten(0, 1)[None, :size]
 
 
 class _Thread(threading.local):

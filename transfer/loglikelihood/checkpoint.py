@@ -163,10 +163,13 @@ def _device() -> torch.device:
     if accelerator is None:
         return torch.device("cpu")
     rank, count = int(os.environ.get("LOCAL_RANK", "0")), torch.accelerator.device_count()
+    if count == 1:
+        # Some launchers show each process a device of its own.
+        return torch.device(accelerator.type, 0)
     if rank >= count:
         raise BadInput(
-            f"LOCAL_RANK {rank}: no device is left for this process of the launch, the machine has "
-            f"{count}; give --num_processes {count}"
+            f"LOCAL_RANK {rank}: no device is left for this process, which sees {count}; "
+            f"give --num_processes {count}"
         )
     return torch.device(accelerator.type, rank)
 

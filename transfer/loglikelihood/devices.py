@@ -24,7 +24,8 @@ class Coming:
         waits = self._there is None
         self._tensors = [tensor.to("cpu", non_blocking=not waits) for tensor in tensors]
         if self._there is not None:
-            self._there.record()
+            # Not that of the current device, which may be another.
+            self._there.record(torch.cuda.current_stream(tensors[0].device))
 
     def arrays(self) -> list[np.ndarray]:
         """Return them when they are there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import itertools
 import logging
 from bisect import bisect_left
 from collections import deque
@@ -71,7 +72,7 @@ class _Pass(NamedTuple):
 
     predicted: int
     reads: np.ndarray
-    found: Coming
+    coming: Coming
 
 
 class Usage(NamedTuple):
@@ -166,7 +167,15 @@ class Engine:
         )
         for left, as_tree in self._positions.parts(encoded, self.longest):
             manner = self.manner if as_tree or self.way == "plain" else LAST
-            yield from self._part(encoded, left, manner)
+            spoilt = []
+            for numbers, scores in self._part(encoded, left, manner):
+                # PyTorch's attention adds a mask, and with it a NaN that is masked: one request
+                # may have spoilt others.
+                wrong = np.isnan(scores.loglikelihood) & (manner.way == "chunks")
+                spoilt.append(numbers[wrong])
+                yield numbers[~wrong], Scores(*(values[~wrong] for values in scores))
+            if again := sorted(itertools.chain(*spoilt)):
+                yield from self._part(encoded, np.array(again), LAST)
 
     def _part(
         self, encoded: Sequence[Encoded], left: np.ndarray, manner: Manner
@@ -355,12 +364,12 @@ class Engine:
         return on(array, self.model.device)
 
 
-_Any = TypeVar("_Any")
+_Item = TypeVar("_Item")
 
 
-def _ahead(items: Iterator[_Any], count: int) -> Iterator[_Any]:
+def _ahead(items: Iterator[_Item], count: int) -> Iterator[_Item]:
     """Yield items when so many more have been made."""
-    waiting: deque[_Any] = deque()
+    waiting: deque[_Item] = deque()
     for item in items:
         waiting.append(item)
         if len(waiting) > count:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 SHARED_TOKENS = 32
-"""Contexts that begin with this many equal tokens share a stem. Fewer are not worth it: a stem
-costs an attention call of its own in every layer."""
+"""Contexts that begin with this many equal tokens share a stem. Fewer are not worth it: on a
+CPU a stem costs an attention call of its own in every layer."""
 
 SEEN_PAIRS = 2000
 """Pairs of tokens in a leaf whose attention is computed in vain, beyond which its context becomes
