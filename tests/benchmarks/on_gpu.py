@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -20,8 +19,18 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-from workloads import MODELS, TOKENIZER, WORKLOADS, Pair, Words
+from transformers import AutoTokenizer
+from workloads import (
+    MODELS,
+    TOKENIZER,
+    WORKLOADS,
+    Pair,
+    Words,
+    asked,
+    changed,
+    flops,
+    random_model,
+)
 
 BATCHES = (16, 64, 256)
 """Batch sizes that theirs is tried with."""
@@ -97,38 +106,29 @@ class Row(NamedTuple):
     their_peak_mib: float
 
 
-def model_on_device(name: str, dtype: str, positions: int = 2048) -> Any:
+def model_on_device(name: str, dtype: str) -> Any:
     """Return a random Llama of one of the sizes."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        **(MODELS | LARGER)[name],
-        max_position_embeddings=positions,
-        bos_token_id=0,
-        eos_token_id=0,
-        pad_token_id=0,
-        initializer_range=0.05 if name in MODELS else 0.02,
-    )
     with torch.device("cuda"):
-        return LlamaForCausalLM(config).to(getattr(torch, dtype)).eval()
+        model = random_model((MODELS | LARGER)[name], 0.05 if name in MODELS else 0.02)
+        return model.to(getattr(torch, dtype)).eval()
 
 
-def sides(model: Any, **ours: Any) -> tuple[Any, Any]:
+def sides(model: Any) -> tuple[Any, Any]:
     """Return our model of lm-evaluation-harness and theirs, over one model."""
     from lm_eval.models.huggingface import HFLM
 
     from transfer.harness import TransferLM
 
     given = {"pretrained": model, "tokenizer": AutoTokenizer.from_pretrained(TOKENIZER)}
-    return TransferLM(**given, **ours), HFLM(**given, batch_size=8)
+    return TransferLM(**given), HFLM(**given, batch_size=8)
 
 
 def run(side: Any, pairs: Sequence[Pair], batch: int | None = None) -> tuple[float, np.ndarray]:
     """Return seconds and log-likelihoods."""
     if batch is not None:
         side.batch_size_per_gpu = batch
-    requests = [SimpleNamespace(args=pair, task_name="made", doc_id=0) for pair in pairs]
     begun = time.perf_counter()
-    values = side.loglikelihood(requests, disable_tqdm=True)
+    values = side.loglikelihood(asked(pairs), disable_tqdm=True)
     return time.perf_counter() - begun, np.array([value for value, _ in values])
 
 
@@ -167,8 +167,7 @@ def compare(kind: str, name: str, ours: Any, theirs: Any, pairs: Sequence[Pair])
     for side in (ours, theirs, reference):
         # Their cache mixes up two requests of equal tokens that are cut at different places.
         side.logits_cache = False
-        requests = [SimpleNamespace(args=pair, task_name=name, doc_id=0) for pair in pairs]
-        made.append(side.loglikelihood(requests, disable_tqdm=True))
+        made.append(side.loglikelihood(asked(pairs, name), disable_tqdm=True))
     mine, other, right = (np.array([value for value, _ in one]) for one in made)
     return Difference(
         kind,
@@ -226,11 +225,7 @@ def speed(workloads: Sequence[str], pairs: int) -> Iterator[Row]:
                 mine.append(run(ours, requests)[0])
                 other.append(run(theirs, requests, batch)[0])
             ratios = [their / our for our, their in zip(mine, other, strict=True)]
-            model, usage = ours.model, ours.engine.usage
-            body = sum(p.numel() for n, p in model.model.named_parameters() if "embed" not in n)
-            head = model.get_output_embeddings().weight.numel()
-            flops = 2 * (body * usage.run + head * usage.predicted)
-            chosen = [x.reshape(-1, options).argmax(1) for x in (values, expected)]
+            usage = ours.engine.usage
             yield Row(
                 kind,
                 name,
@@ -245,11 +240,11 @@ def speed(workloads: Sequence[str], pairs: int) -> Iterator[Row]:
                 min(ratios),
                 max(ratios),
                 1 - usage.run / usage.asked,
-                flops / median(mine) / peak,
+                flops(ours.model, usage) / median(mine) / peak,
                 float(np.abs(values - expected).max()),
-                int((chosen[0] != chosen[1]).sum()),
+                changed(values, expected, options),
                 our_peak,
                 their_peak,
             )
-        del ours, theirs, model
+        del ours, theirs
         gc.collect()

@@ -17,7 +17,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,7 +25,7 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np
 import torch
-from workloads import WORKLOADS, Pair, Words, save_model
+from workloads import WORKLOADS, Pair, Words, asked, changed, flops, save_model
 
 from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Checkpoint, Engine
@@ -104,8 +103,8 @@ def theirs_of(folder: Path) -> Any:
 def run_theirs(model: Any, pairs: Sequence[Pair], batch: int) -> np.ndarray:
     """Return their log-likelihoods."""
     model.batch_size_per_gpu = batch
-    requests = [SimpleNamespace(args=pair) for pair in pairs]
-    return np.array([value for value, _ in model.loglikelihood(requests, disable_tqdm=True)])
+    values = model.loglikelihood(asked(pairs), disable_tqdm=True)
+    return np.array([value for value, _ in values])
 
 
 class Theirs:
@@ -210,11 +209,7 @@ def measure(
     for _ in range(pairs):
         mine.append(timed(lambda: run_ours(checkpoint, requests))[0])
         other.append(theirs.timed(requests, batch)[0])
-    body = sum(p.numel() for n, p in checkpoint.model.model.named_parameters() if "embed" not in n)
-    head = checkpoint.model.get_output_embeddings().weight.numel()
-    flops = 2 * (body * usage.run + head * usage.predicted)
     ratios = [their / our for our, their in zip(mine, other, strict=True)] or [np.nan]
-    chosen = [x.reshape(-1, options).argmax(1) for x in (values, expected)]
     return Row(
         kind,
         name,
@@ -230,9 +225,9 @@ def measure(
         BARS[kind][name],
         SKETCH[kind][name],
         1 - usage.run / usage.asked,
-        flops / cost / peak,
+        flops(checkpoint.model, usage) / cost / peak,
         float(np.abs(values - expected).max()),
-        int((chosen[0] != chosen[1]).sum()),
+        changed(values, expected, options),
         os.getloadavg()[0],
     )
 

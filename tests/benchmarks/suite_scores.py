@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from speed import run_theirs, theirs_of
-from workloads import TOKENIZER
+from workloads import TOKENIZER, asked
 
 from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Checkpoint
@@ -121,11 +121,7 @@ def compare(
     kind: str, name: str, ours: Any, theirs: Any, pairs: Sequence[tuple[str, str]]
 ) -> Difference:
     """Return the difference of two models of lm-evaluation-harness."""
-    from types import SimpleNamespace
-
-    requests = [
-        SimpleNamespace(args=pair, task_name=name, doc_id=at) for at, pair in enumerate(pairs)
-    ]
+    requests = asked(pairs, name)
     mine, other = (model.loglikelihood(requests, disable_tqdm=True) for model in (ours, theirs))
     gap = max(abs(a - b) for (a, _), (b, _) in zip(mine, other, strict=True))
     changed = sum(a != b for (_, a), (_, b) in zip(mine, other, strict=True))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from transfer.loglikelihood.engine import Usage
 from transfer.suite import repository
 
 Pair = tuple[str, str]
@@ -34,20 +39,43 @@ MODELS = {
 }
 
 
-def save_model(name: str, folder: Path, positions: int = 2048) -> Path:
-    """Save a random Llama of one of the sizes with the tokenizer of the suite."""
+def random_model(sizes: Mapping[str, Any], spread: float = 0.05) -> LlamaForCausalLM:
+    """Return a random Llama of some sizes, its weights with this standard deviation."""
     torch.manual_seed(0)
     config = LlamaConfig(
-        **MODELS[name],
-        max_position_embeddings=positions,
+        **sizes,
+        max_position_embeddings=2048,
         bos_token_id=0,
         eos_token_id=0,
         pad_token_id=0,
-        initializer_range=0.05,
+        initializer_range=spread,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    return LlamaForCausalLM(config)
+
+
+def save_model(name: str, folder: Path) -> Path:
+    """Save a random Llama of one of the sizes with the tokenizer of the suite."""
+    random_model(MODELS[name]).save_pretrained(folder)
     AutoTokenizer.from_pretrained(TOKENIZER).save_pretrained(folder)
     return folder
+
+
+def asked(pairs: Sequence[Pair], task: str = "made") -> list[Any]:
+    """Return pairs of context and continuation as requests of lm-evaluation-harness."""
+    return [SimpleNamespace(args=pair, task_name=task, doc_id=at) for at, pair in enumerate(pairs)]
+
+
+def flops(model: Any, usage: Usage) -> int:
+    """Return the floating-point operations of the matrix products of what a call ran."""
+    body = sum(p.numel() for n, p in model.model.named_parameters() if "embed" not in n)
+    head = model.get_output_embeddings().weight.numel()
+    return 2 * (body * usage.run + head * usage.predicted)
+
+
+def changed(mine: np.ndarray, other: np.ndarray, options: int) -> int:
+    """Return the items of which another option is selected."""
+    chosen = [values.reshape(-1, options).argmax(1) for values in (mine, other)]
+    return int((chosen[0] != chosen[1]).sum())
 
 
 class Words:

@@ -63,6 +63,7 @@ class Encoder:
         self._local = self._is_local()
         self._before = self._added() if self._local else []
 
+    @uncollected()
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:
         """Return the token ids of pairs of context and continuation.
 
@@ -70,10 +71,6 @@ class Encoder:
         and cut after as many tokens as the context alone has. An empty context is the token that
         begins a text. A continuation may come out empty.
         """
-        with uncollected():
-            return self._encoded(pairs)
-
-    def _encoded(self, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:
         moved = []
         for context, continuation in pairs:
             bare = context.rstrip()

@@ -66,8 +66,8 @@ class Scores(NamedTuple):
 class _Pass(NamedTuple):
     """What a pack gives.
 
-    Its places that were read, their (request, order, target), and of each the log-probability of
-    the target and whether it is the most likely token.
+    `predicted` counts the places that were read, `reads` are (request, order, target) of what they
+    predict, and `coming` of each target its log-probability, and whether no token is likelier.
     """
 
     predicted: int
@@ -250,7 +250,7 @@ class Engine:
                 prepared.enter_context(narrowed(self.model))
             if threads == 1 or len(made) == 1:
                 # A GPU computes a pack while the next is made ready.
-                yield from _ahead(((pack, run(pack)) for pack in made), self._ahead)
+                yield from _behind(((pack, run(pack)) for pack in made), self._ahead)
                 return
             before = torch.get_num_threads()
             pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -367,7 +367,7 @@ class Engine:
 _Item = TypeVar("_Item")
 
 
-def _ahead(items: Iterator[_Item], count: int) -> Iterator[_Item]:
+def _behind(items: Iterator[_Item], count: int) -> Iterator[_Item]:
     """Yield items when so many more have been made."""
     waiting: deque[_Item] = deque()
     for item in items:
