@@ -2,6 +2,9 @@
 (function () {
   "use strict";
 
+  // Pixels: a chart narrower than this is on a telephone.
+  var NARROW = 480;
+
   function theme() {
     return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
   }
@@ -10,12 +13,35 @@
     var config = JSON.parse(JSON.stringify(window.transferChartThemes[wanted]));
     // On a narrow page labels leave room for the marks, and legends take more rows: Vega-Lite
     // would cut them where they are wider than the chart.
-    if (width < 480) {
+    if (width < NARROW) {
       config.axis.labelLimit = 130;
       config.legend.columns = parts ? 1 : 2;
       config.legend.layout = { bottom: { direction: "vertical", anchor: "start" } };
     }
     return config;
+  }
+
+  // Labels that a narrow page would cut are wrapped, and their rows made high enough.
+  function wrapLabels(spec) {
+    var line = "([^ ]{20,}|.{1,20})( |$)";
+    var wrapped =
+      "split(trim(replace(replace(datum.label, regexp('\\n', 'g'), ' '), regexp('" +
+      line +
+      "', 'g'), '$1\\n')), '\\n')";
+    function visit(part) {
+      (part.layer || []).forEach(visit);
+      var y = part.encoding && part.encoding.y;
+      var names = y && y.axis && y.scale && y.scale.domain;
+      if (!Array.isArray(names) || y.type !== "nominal") return;
+      var lines = names.map(function (name) {
+        return (String(name).replace(/\n/g, " ").match(new RegExp(line, "g")) || [""]).length;
+      });
+      var most = Math.max.apply(null, lines);
+      if (most < 2) return;
+      Object.assign(y.axis, { labelExpr: wrapped, labelFontSize: 10, labelLineHeight: 12 });
+      spec.height = Math.max(spec.height, names.length * (12 * most + 9));
+    }
+    if (typeof spec.height === "number") visit(spec);
   }
 
   // Parts that stand on top of each other cannot ask for the width of the page: they are told it.
@@ -46,6 +72,7 @@
       actions: { export: true, source: false, compiled: false, editor: false },
       tooltip: { theme: wanted },
     };
+    if (live.clientWidth < NARROW) wrapLabels(spec);
     if (spec.vconcat) widen(spec, live.clientWidth - 200);
     window
       .vegaEmbed(live, spec, options)
