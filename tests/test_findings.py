@@ -41,7 +41,7 @@ def test_a_ranking_that_is_noise_predicts_nothing_however_high_its_r():
     )
     assert findings.predictors(table) == (
         "At scale S the ranking of mixtures persists on b (r above 0.7 on b); it reverses on c; "
-        "it is undecided on 0. On the other 2 the ranking is mostly noise, though on a the "
+        "it is undecided on none. On the other 2 the ranking is mostly noise, though on a the "
         "interval is clear of zero."
     )
     assert "persists on a and b (r above 0.7 on all of them)" in findings.predictors(
@@ -145,7 +145,7 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
     assert several == said
     one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
-    assert "told from the noise of items; that of seeds is not known, for there is one." in one
+    assert "told from the noise of items (that of one seed is not known)." in one
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
 
 
@@ -169,6 +169,30 @@ def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
     assert none.endswith("No ranking can be told from noise at both stages.")
     everything = findings.persistence(rows.assign(mark="measurable"), mean, "accuracy", told)
     assert everything.endswith("**0.80 [0.50, 0.90]**.")
+
+
+def test_the_headline_says_no_more_than_the_scales_allow():
+    rows = pd.DataFrame(
+        {
+            "scale": ["S", "S", "M", "M"],
+            "benchmark": ["a", "b"] * 2,
+            "mark": ["measurable", "not measurable", "measurable", "measurable"],
+            "seeds": [3, 3, 1, 1],
+        }
+    )
+    told = pd.DataFrame(
+        {"scale": ["S", "M"], "value": [0.9, 0.8], "low": [0.7, 0.3], "high": [0.95, 0.9]}
+    )
+    said = findings.headline(rows, told)
+    assert "told from noise, fine-tuning keeps it.**" in said
+    assert "0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks) and 0.80" in said
+    assert "at scale M (2 of 2 benchmarks; one seed" in said
+    assert "keeps it in part" in findings.headline(rows, told.assign(value=[0.9, 0.6]))
+    assert "not decided at every scale" in findings.headline(rows, told.assign(low=[0.7, -0.1]))
+    nowhere = told.assign(value=np.nan, low=np.nan, high=np.nan)
+    assert findings.headline(rows, nowhere).startswith("On no benchmark")
+    assert findings.headline(rows, None) == ""
+    assert findings.headline(rows.drop(columns="mark"), told) == ""
 
 
 def test_witnesses_are_said_beside_chance():

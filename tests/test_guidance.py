@@ -126,6 +126,7 @@ def test_what_a_coin_could_give_is_validated_at_both_scales():
     assert "from a coin (b): the order may change" in said
     assert "turns round (c)" in said
     assert "turns round" not in guidance.across_scales(table.iloc[:2], "S", "M")
+    assert "on **0** of 1 benchmarks; by" in guidance.across_scales(table.iloc[1:2], "S", "M")
 
 
 def test_names_that_are_markup_are_shown():

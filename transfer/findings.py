@@ -106,14 +106,12 @@ def persistence(
         clear = rows[rows["verdict"].isin(["persists", "reverses"])]
         if "mark" in clear and len(clear):
             kept = int((clear["mark"] == "measurable").sum())
-            noise = "noise"
-            if one_seed(rows):
-                noise = "the noise of items; that of seeds is not known, for there is one"
             sentence += (
-                f" Of the {len(clear)} that are clear of zero, {kept} can be told from {noise}."
+                f" Of the {len(clear)} that are clear of zero, {kept} can be told from "
+                f"{_noise(rows)}."
             )
         said.append(sentence + _of_measurable(told, scale, rows))
-    return " ".join(said)
+    return "\n".join(f"- {sentence}" for sentence in said)
 
 
 def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) -> str:
@@ -122,15 +120,52 @@ def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) ->
         return ""
     count = int((rows["mark"] == "measurable").sum())
     if not count:
-        return " No ranking can be told from noise at both stages."
+        return f" No ranking can be told from {_noise(rows)} at both stages."
     row = records(told.loc[told["scale"] == scale])[0]
     sentence = (
-        f" Over those whose ranking can be told from noise at both stages, {count} of {len(rows)}, "
-        f"the mean r is **{number(row['value'], row['low'], row['high'])}**"
+        f" Over those whose ranking can be told from {_noise(rows)} at both stages, {count} of "
+        f"{len(rows)}, the mean r is **{number(row['value'], row['low'], row['high'])}**"
     )
     if count == len(rows):
         return f"{sentence}."
     return f"{sentence}; on the others r, high or low, says nothing of persistence."
+
+
+def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
+    """Return in short whether rankings that are more than noise persist (RQ1).
+
+    Takes what `persistence` takes. Empty where it is not known which rankings are noise.
+    """
+    if told is None or "mark" not in per_benchmark:
+        return ""
+    parts, found = [], []
+    for scale, rows in per_benchmark.groupby("scale", sort=False):
+        row = records(told.loc[told["scale"] == scale])[0]
+        if np.isnan(row["value"]):
+            continue
+        found.append(row)
+        parts.append(
+            f"{number(row['value'], row['low'], row['high'])} at scale {plain(scale)} "
+            f"({int((rows['mark'] == 'measurable').sum())} of {len(rows)} benchmarks"
+            + ("; one seed, whose luck is not told from data)" if one_seed(rows) else ")")
+        )
+    if not found:
+        return "On no benchmark can the ranking of mixtures be told from noise at both stages."
+    if not all(row["low"] > 0 for row in found):
+        keeps = "it is not decided at every scale whether fine-tuning keeps it"
+    elif all(row["value"] > HOLDS for row in found):
+        keeps = "fine-tuning keeps it"
+    else:
+        keeps = "fine-tuning keeps it in part"
+    return (
+        f"**Where the ranking of mixtures can be told from noise, {keeps}.** The mean r across "
+        f"stages is {names(parts)}. On the other benchmarks r, high or low, says nothing."
+    )
+
+
+def _noise(rows: pd.DataFrame) -> str:
+    """Return what noise a mark is known to allow for."""
+    return "the noise of items (that of one seed is not known)" if one_seed(rows) else "noise"
 
 
 def witnesses(shared: pd.DataFrame) -> str:
@@ -205,7 +240,7 @@ def predictors(per_benchmark: pd.DataFrame) -> str:
         sentence = (
             f"At scale {plain(scale)} the ranking of mixtures persists on "
             f"{names(by['persists'])}{high}; it reverses on {names(by['reverses'])}; "
-            f"it is undecided on {len(by['undecided'])}."
+            f"it is undecided on {len(by['undecided']) or 'none'}."
         )
         clear = list(shown[rows["verdict"].isin(["persists", "reverses"]) & noisy])
         if noisy.any():

@@ -221,9 +221,10 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
     other = _names(decided[decided["high"] < COIN])
     held = decided[decided["low"].notna()]
     open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
+    which = f" ({listed(alike)})" if alike else ""
     said = (
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
-        f"**{len(alike)}** of {len(held)} benchmarks ({listed(alike)}); by chance about one in "
+        f"**{len(alike)}** of {len(held)} benchmarks{which}; by chance about one in "
         f"forty would. On {len(open_)} these mixtures cannot tell it from a coin "
         f"({listed(open_)}): the order may change, or that of the smaller models may be noise. "
         "**Validate these at both scales**."
