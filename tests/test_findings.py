@@ -145,7 +145,7 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
     assert several == said
     one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
-    assert "told from the noise of items (that of one seed is not known)." in one
+    assert "told from the noise of items; that of seeds is not known, for there is one." in one
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
 
 
@@ -184,11 +184,15 @@ def test_the_headline_says_no_more_than_the_scales_allow():
         {"scale": ["S", "M"], "value": [0.9, 0.8], "low": [0.7, 0.3], "high": [0.95, 0.9]}
     )
     said = findings.headline(rows, told)
-    assert "told from noise, fine-tuning keeps it.**" in said
-    assert "0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks) and 0.80" in said
-    assert "at scale M (2 of 2 benchmarks; one seed" in said
-    assert "keeps it in part" in findings.headline(rows, told.assign(value=[0.9, 0.6]))
-    assert "not decided at every scale" in findings.headline(rows, told.assign(low=[0.7, -0.1]))
+    assert "told from noise, fine-tuning keeps it.** The mean" in said
+    assert "is 0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks). On the" in said
+    assert said.endswith("it is 0.80 [0.30, 0.90] at scale M (2 of 2 benchmarks).")
+    # A scale with one seed decides nothing beside one with several.
+    assert "keeps it.**" in findings.headline(rows, told.assign(value=[0.9, 0.6]))
+    several = rows.assign(seeds=3)
+    assert "keeps it in part.**" in findings.headline(several, told.assign(value=[0.9, 0.6]))
+    assert "it is undecided whether" in findings.headline(several, told.assign(low=[0.7, -0.1]))
+    assert "By that of items alone, fine" in findings.headline(rows.assign(seeds=1), told)
     nowhere = told.assign(value=np.nan, low=np.nan, high=np.nan)
     assert findings.headline(rows, nowhere).startswith("On no benchmark")
     assert findings.headline(rows, None) == ""

@@ -106,9 +106,11 @@ def persistence(
         clear = rows[rows["verdict"].isin(["persists", "reverses"])]
         if "mark" in clear and len(clear):
             kept = int((clear["mark"] == "measurable").sum())
+            noise = "noise"
+            if one_seed(rows):
+                noise = "the noise of items; that of seeds is not known, for there is one"
             sentence += (
-                f" Of the {len(clear)} that are clear of zero, {kept} can be told from "
-                f"{_noise(rows)}."
+                f" Of the {len(clear)} that are clear of zero, {kept} can be told from {noise}."
             )
         said.append(sentence + _of_measurable(told, scale, rows))
     return "\n".join(f"- {sentence}" for sentence in said)
@@ -119,11 +121,12 @@ def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) ->
     if told is None or "mark" not in rows:
         return ""
     count = int((rows["mark"] == "measurable").sum())
+    noise = "the noise of items" if one_seed(rows) else "noise"
     if not count:
-        return f" No ranking can be told from {_noise(rows)} at both stages."
+        return f" No ranking can be told from {noise} at both stages."
     row = records(told.loc[told["scale"] == scale])[0]
     sentence = (
-        f" Over those whose ranking can be told from {_noise(rows)} at both stages, {count} of "
+        f" Over those whose ranking can be told from {noise} at both stages, {count} of "
         f"{len(rows)}, the mean r is **{number(row['value'], row['low'], row['high'])}**"
     )
     if count == len(rows):
@@ -138,34 +141,38 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     """
     if told is None or "mark" not in per_benchmark:
         return ""
-    parts, found = [], []
+    found, alone = [], []
     for scale, rows in per_benchmark.groupby("scale", sort=False):
         row = records(told.loc[told["scale"] == scale])[0]
-        if np.isnan(row["value"]):
-            continue
-        found.append(row)
+        if not np.isnan(row["value"]):
+            count = int((rows["mark"] == "measurable").sum())
+            shown = number(row["value"], row["low"], row["high"])
+            row["said"] = f"{shown} at scale {plain(scale)} ({count} of {len(rows)} benchmarks)"
+            (alone if one_seed(rows) else found).append(row)
+    parts = []
+    if found:
+        parts = [
+            f"**Where the ranking of mixtures can be told from noise, {_kept(found)}.** The mean "
+            f"r across stages is {names(row['said'] for row in found)}. On the other benchmarks "
+            "r, high or low, says nothing."
+        ]
+    if alone:
         parts.append(
-            f"{number(row['value'], row['low'], row['high'])} at scale {plain(scale)} "
-            f"({int((rows['mark'] == 'measurable').sum())} of {len(rows)} benchmarks"
-            + ("; one seed, whose luck is not told from data)" if one_seed(rows) else ")")
+            "With one seed, whose luck cannot be told from what data did, it is "
+            f"{names(row['said'] for row in alone)}."
+            if found
+            else f"**With one seed the noise of seeds is not known.** By that of items alone, "
+            f"{_kept(alone)}: the mean r across stages is {names(row['said'] for row in alone)}."
         )
-    if not found:
-        return "On no benchmark can the ranking of mixtures be told from noise at both stages."
-    if not all(row["low"] > 0 for row in found):
-        keeps = "it is not decided at every scale whether fine-tuning keeps it"
-    elif all(row["value"] > HOLDS for row in found):
-        keeps = "fine-tuning keeps it"
-    else:
-        keeps = "fine-tuning keeps it in part"
-    return (
-        f"**Where the ranking of mixtures can be told from noise, {keeps}.** The mean r across "
-        f"stages is {names(parts)}. On the other benchmarks r, high or low, says nothing."
-    )
+    none = "On no benchmark can the ranking of mixtures be told from noise at both stages."
+    return " ".join(parts) or none
 
 
-def _noise(rows: pd.DataFrame) -> str:
-    """Return what noise a mark is known to allow for."""
-    return "the noise of items (that of one seed is not known)" if one_seed(rows) else "noise"
+def _kept(rows: list[dict[str, Any]]) -> str:
+    """Return whether fine-tuning keeps rankings, by their mean r at some scales."""
+    if not all(row["low"] > 0 for row in rows):
+        return "it is undecided whether fine-tuning keeps it"
+    return "fine-tuning keeps it" + ("" if all(r["value"] > HOLDS for r in rows) else " in part")
 
 
 def witnesses(shared: pd.DataFrame) -> str:
