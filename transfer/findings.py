@@ -141,7 +141,8 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     """
     if told is None or "mark" not in per_benchmark:
         return ""
-    found, alone = [], []
+    found: list[dict[str, Any]] = []
+    alone: list[dict[str, Any]] = []
     for scale, rows in per_benchmark.groupby("scale", sort=False):
         row = records(told.loc[told["scale"] == scale])[0]
         if not np.isnan(row["value"]):
