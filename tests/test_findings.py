@@ -86,11 +86,11 @@ def test_stronger_is_undecided_when_the_interval_holds_zero():
     )
     part = row.assign(value=0.02, low=-0.2, high=0.2)
     assert findings.stronger(row, "confidence", "accuracy", part).endswith(
-        "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] over the benchmarks whose accuracy can be told "
-        "from noise."
+        "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] where the ranking by accuracy is more "
+        "signal than noise."
     )
     nothing = part.assign(value=np.nan)
-    assert "told from noise" not in findings.stronger(row, "confidence", "accuracy", nothing)
+    assert "signal than noise" not in findings.stronger(row, "confidence", "accuracy", nothing)
 
 
 def test_clear_of_chance_needs_the_margin():
@@ -141,11 +141,13 @@ def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
     )
     mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
     said = findings.persistence(rows, mean, "accuracy")
-    assert "Of the 2 that are clear of zero, 1 can be told from noise." in said
+    assert "Of the 2 that are clear of zero, 1 are more signal than noise." in said
     several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
     assert several == said
     one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
-    assert "told from the noise of items; that of seeds is not known, for there is one." in one
+    assert (
+        "more signal than the noise of items; that of seeds is not known, for there is one." in one
+    )
     assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
 
 
@@ -163,10 +165,10 @@ def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
     mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
     told = mean.assign(value=0.8, low=0.5, high=0.9)
     said = findings.persistence(rows, mean, "accuracy", told)
-    assert "Over those whose ranking can be told from noise at both stages, 1 of 2, the" in said
-    assert "**0.80 [0.50, 0.90]**; on the others r, high or low, says nothing" in said
+    assert "Over those whose ranking is more signal than noise at both stages, 1 of 2," in said
+    assert "**0.80 [0.50, 0.90]**; on the others r, high or low, says little" in said
     none = findings.persistence(rows.assign(mark="not measurable"), mean, "accuracy", told)
-    assert none.endswith("No ranking can be told from noise at both stages.")
+    assert none.endswith("No ranking is more signal than noise at both stages.")
     everything = findings.persistence(rows.assign(mark="measurable"), mean, "accuracy", told)
     assert everything.endswith("**0.80 [0.50, 0.90]**.")
 
@@ -184,7 +186,7 @@ def test_the_headline_says_no_more_than_the_scales_allow():
         {"scale": ["S", "M"], "value": [0.9, 0.8], "low": [0.7, 0.3], "high": [0.95, 0.9]}
     )
     said = findings.headline(rows, told)
-    assert "told from noise, fine-tuning keeps it.** The mean" in said
+    assert "signal than noise, fine-tuning keeps it.** The mean" in said
     assert "is 0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks). On the" in said
     assert said.endswith("it is 0.80 [0.30, 0.90] at scale M (2 of 2 benchmarks).")
     # A scale with one seed decides nothing beside one with several.
@@ -193,6 +195,9 @@ def test_the_headline_says_no_more_than_the_scales_allow():
     assert "keeps it in part.**" in findings.headline(several, told.assign(value=[0.9, 0.6]))
     assert "it is undecided whether" in findings.headline(several, told.assign(low=[0.7, -0.1]))
     assert "By that of items alone, fine" in findings.headline(rows.assign(seeds=1), told)
+    assert "above what noise would allow" not in said
+    high = several.assign(value=[0.9, 0.2, 0.8, 0.7], ceiling=[0.8, 0.1, 0.9, 0.6])
+    assert "On 2 of these 3 r is above what noise would allow" in findings.headline(high, told)
     nowhere = told.assign(value=np.nan, low=np.nan, high=np.nan)
     assert findings.headline(rows, nowhere).startswith("On no benchmark")
     assert findings.headline(rows, None) == ""

@@ -47,7 +47,7 @@ def test_trust_names_each_benchmark_once_and_nothing_on_noise():
     said = guidance.trust(with_tiers(table))
     assert "**Trust**: e (0.80 [0.50, 0.90])." in said
     assert "second look**: none." in said
-    assert "Ranks nothing here, for lack of items, seeds or skill: a." in said
+    assert "Cannot be leaned on here, for lack of items, seeds or skill: a." in said
     assert "Do not choose by: b (−0.40 [−0.60, −0.20])." in said
     assert "Undecided by these mixtures: c." in said
     assert "Not measured: d." in said

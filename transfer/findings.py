@@ -110,7 +110,7 @@ def persistence(
             if one_seed(rows):
                 noise = "the noise of items; that of seeds is not known, for there is one"
             sentence += (
-                f" Of the {len(clear)} that are clear of zero, {kept} can be told from {noise}."
+                f" Of the {len(clear)} that are clear of zero, {kept} are more signal than {noise}."
             )
         said.append(sentence + _of_measurable(told, scale, rows))
     return "\n".join(f"- {sentence}" for sentence in said)
@@ -123,15 +123,15 @@ def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) ->
     count = int((rows["mark"] == "measurable").sum())
     noise = "the noise of items" if one_seed(rows) else "noise"
     if not count:
-        return f" No ranking can be told from {noise} at both stages."
+        return f" No ranking is more signal than {noise} at both stages."
     row = records(told.loc[told["scale"] == scale])[0]
     sentence = (
-        f" Over those whose ranking can be told from {noise} at both stages, {count} of "
+        f" Over those whose ranking is more signal than {noise} at both stages, {count} of "
         f"{len(rows)}, the mean r is **{number(row['value'], row['low'], row['high'])}**"
     )
     if count == len(rows):
         return f"{sentence}."
-    return f"{sentence}; on the others r, high or low, says nothing of persistence."
+    return f"{sentence}; on the others r, high or low, says little of persistence."
 
 
 def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
@@ -153,9 +153,9 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     parts = []
     if found:
         parts = [
-            f"**Where the ranking of mixtures can be told from noise, {_kept(found)}.** The mean "
-            f"r across stages is {names(row['said'] for row in found)}. On the other benchmarks "
-            "r, high or low, says nothing."
+            f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}.** The "
+            f"mean r across stages is {names(row['said'] for row in found)}. On the other benchmarks "
+            f"r, high or low, says little.{_above_ceiling(per_benchmark)}"
         ]
     if alone:
         parts.append(
@@ -165,8 +165,20 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
             else f"**With one seed the noise of seeds is not known.** By that of items alone, "
             f"{_kept(alone)}: the mean r across stages is {names(row['said'] for row in alone)}."
         )
-    none = "On no benchmark can the ranking of mixtures be told from noise at both stages."
+    none = "On no benchmark is the ranking of mixtures more signal than noise at both stages."
     return " ".join(parts) or none
+
+
+def _above_ceiling(rows: pd.DataFrame) -> str:
+    """Return on how many measurable rankings r is above what independent noise would allow."""
+    able = rows[rows["mark"] == "measurable"]
+    if "ceiling" not in able or not len(over := able[able["value"] > able["ceiling"]]):
+        return ""
+    return (
+        f" On {len(over)} of these {len(able)} r is above what noise would allow if each stage "
+        "had its own, so part of it is luck that both share: a run is fine-tuned from its own "
+        "pretraining."
+    )
 
 
 def _kept(rows: list[dict[str, Any]]) -> str:
@@ -208,7 +220,7 @@ def stronger(
 ) -> str:
     """Return which of two metrics persists more, from intervals of `first` minus `second`.
 
-    `told`, if given, is the same over the benchmarks alone whose rankings can be told from noise.
+    `told`, if given, is the same over the benchmarks whose rankings are more signal than noise.
     """
     said = []
     for row in records(difference):
@@ -227,7 +239,7 @@ def stronger(
         part = None if told is None else records(told.loc[told["scale"] == row["scale"]])[0]
         if part is not None and not np.isnan(part["value"]):
             shown = number(part["value"], part["low"], part["high"])
-            words += f", and {shown} over the benchmarks whose {second} can be told from noise"
+            words += f", and {shown} where the ranking by {second} is more signal than noise"
         said.append(f"At scale {plain(row['scale'])} {words}.")
     return " ".join(said)
 
@@ -368,7 +380,7 @@ def claims_in_short(card: pd.DataFrame) -> pd.DataFrame:
 
 
 def measurability(marked: pd.DataFrame) -> str:
-    """Return on how many benchmarks the ranking of mixtures can be told from noise.
+    """Return on how many benchmarks the ranking of mixtures is more signal than noise.
 
     Parameters
     ----------
@@ -379,9 +391,9 @@ def measurability(marked: pd.DataFrame) -> str:
     for scale, rows in marked.groupby("scale", sort=False):
         able = [plain(name) for name in rows.loc[rows["mark"] == "measurable", "benchmark"]]
         said.append(
-            f"At scale {plain(scale)} the ranking of mixtures can be told from noise on "
+            f"At scale {plain(scale)} the ranking of mixtures is more signal than noise on "
             f"**{len(able)} of {len(rows)}** benchmarks at both stages ({names(able)}); on the "
-            "others r, high or low, says nothing of persistence."
+            "others r, high or low, says little of persistence."
         )
         if one_seed(rows):
             said.append("With one seed this counts the noise of items alone.")

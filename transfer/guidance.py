@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from transfer.findings import names, number, one_seed, plain, records
+from transfer.tables import seeds_per_scale
 from transfer.tiers import TIERS, WHEN
 
 COIN = 0.5
@@ -84,7 +86,7 @@ def trust(tiers: pd.DataFrame) -> str:
         "persists": "**Lean on, with a second look**",
         "undecided": "Undecided by these mixtures",
         "reverses": "Do not choose by",
-        "mostly noise": "Ranks nothing here, for lack of items, seeds or skill",
+        "mostly noise": "Cannot be leaned on here, for lack of items, seeds or skill",
         "not measured": "Not measured",
     }
     said = []
@@ -226,12 +228,20 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
         f"**{len(alike)}** of {len(held)} benchmarks{which}; by chance about one in "
         f"forty would. On {len(open_)} these mixtures cannot tell it from a coin "
-        f"({listed(open_)}): the order may change, or that of the smaller models may be noise. "
-        "**Validate these at both scales**."
+        f"({listed(open_)}): the order may change, or that of either scale may be noise."
     )
     if other:
         said += f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."
     return said
+
+
+def alone(grid: xr.Dataset) -> str:
+    """Return which scales have one seed, whose luck is in all that is said of them; or nothing."""
+    seeds = seeds_per_scale(grid)
+    lone = [plain(name) for name in seeds.loc[seeds["most"] < 2, "scale"]]
+    if not lone:
+        return ""
+    return f"At scale {names(lone)} there is one seed: what is said of it may be that seed's luck."
 
 
 def _sides(rows: pd.DataFrame, words: tuple[str, str], what: str = "") -> str:
