@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from transfer.errors import BadInput
+from transfer.files import sha256
 from transfer.grid import prepare
-from transfer.suite import Run, load_suite, suite_hash, suite_path
+from transfer.suite import Run, load_suite, suite_path
 from transfer.tables import parameters
 
 
@@ -123,7 +124,7 @@ def test_a_right_suite_loads(content, tmp_path):
         "V1P0-S-s1-pretrain",
         "V1P0-S-s1-sft",
     ]
-    assert len(suite_hash(path)) == 64
+    assert load_suite(path).sha256 == sha256(path)
 
 
 def test_unknown_key_names_the_entry(content, refused):

@@ -32,8 +32,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterator[None]:
+def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterator[int]:
     """Hold a lock file: one process at a time is in the block; the lock ends with its process.
+
+    Yields the file's descriptor; a process that inherits it holds the lock too.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterato
             if wait is not None:
                 wait()
             fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        yield stream.fileno()
 
 
 def held(path: Path | str) -> bool:

@@ -154,8 +154,8 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     if found:
         parts = [
             f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}.** The "
-            f"mean r across stages is {names(row['said'] for row in found)}. On the other benchmarks "
-            f"r, high or low, says little.{_above_ceiling(per_benchmark)}"
+            f"mean r across stages is {names(row['said'] for row in found)}. On the other "
+            f"benchmarks r, high or low, says little.{_above_ceiling(per_benchmark)}"
         ]
     if alone:
         parts.append(

@@ -117,7 +117,8 @@ def run_grid(
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(repository() / "workflow" / "Snakefile")),
         *("--directory", str(space.root / "snakemake")),
-        *("--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"),
+        # A file of ours is whole or absent, so one that a killed Snakemake left is finished work.
+        *("--keep-going", "--ignore-incomplete", "--keep-incomplete", "--rerun-triggers", "mtime"),
         # Snakemake's own lock outlives a killed process; ours does not.
         "--nolock",
         *(("--executor", executor, "--jobs") if executor else ("--cores",)),
@@ -133,8 +134,10 @@ def run_grid(
     environment = {**os.environ, "PATH": path}
     if dry_run:
         return subprocess.run(command, check=False, env=environment).returncode
-    with holding(lock):
-        return subprocess.run(command, check=False, env=environment).returncode
+    with holding(lock) as descriptor:
+        # Snakemake holds the lock too: it may outlive this process.
+        done = subprocess.run(command, check=False, env=environment, pass_fds=(descriptor,))
+        return done.returncode
 
 
 def do_step(name: str, run: Run, step: str, threads: int) -> None:

@@ -9,7 +9,6 @@ import copy
 import json
 import platform
 import shutil
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +22,8 @@ from transformers.utils import logging
 
 from transfer.errors import BadInput
 from transfer.files import replacing, sha256
-from transfer.suite import Run, Suite, suite_hash, suite_path
-from transfer.trainers import Progress, Snapshots, last_checkpoint, loss_of
+from transfer.suite import Run, Suite
+from transfer.trainers import Clock, Progress, Snapshots, last_checkpoint, loss_of
 from transfer.workspace import Workspace
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate")
@@ -40,8 +39,8 @@ class Job:
 
     def finished(self) -> bool:
         """Return whether the run is there; raise if it is there from another recipe."""
-        if not self.folder.exists() or not any(self.folder.iterdir()):
-            # A workflow may have made the empty folder already.
+        if not (self.folder / "model.safetensors").exists():
+            # A workflow may have made the empty folder already, or have taken the weights away.
             return False
         try:
             was = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["plan"]
@@ -85,11 +84,12 @@ class Job:
         trainer.add_callback(Progress(self.run.name))
         count = np.cumsum(tokens)
         points = [max(1, round(share * len(tokens))) for share in self.suite.points(self.run)]
-        began = time.monotonic()
+        clock = Clock()
+        trainer.add_callback(clock)
 
         def keep(model: Any, step: int) -> None:
             with replacing(self.workspace.snapshots(self.run) / f"step-{step}") as beside:
-                self._save(model, beside, step, int(count[step - 1]), time.monotonic() - began)
+                self._save(model, beside, step, int(count[step - 1]), clock.seconds)
 
         trainer.add_callback(Snapshots(points, keep))
         dense = self.run.stage == "pretrain"
@@ -99,11 +99,12 @@ class Job:
         text = json.dumps(self.plan)
         if self.beside.exists() and not (plan.exists() and plan.read_text() == text):
             shutil.rmtree(self.beside)
-        self.beside.mkdir(parents=True, exist_ok=True)
-        plan.write_text(text)
+        if not plan.exists():
+            with replacing(plan) as fresh:
+                fresh.write_text(text)
         logging.disable_progress_bar()
         trainer.train(resume_from_checkpoint=last_checkpoint(self.beside))
-        seconds = time.monotonic() - began
+        seconds = clock.seconds
 
         log = [entry for entry in trainer.state.log_history if "loss" in entry]
         curve = pd.DataFrame(log)[["step", "loss", "learning_rate"]]
@@ -129,9 +130,7 @@ class Job:
         cuda = torch.cuda.is_available()
         return {
             "suite": self.suite.name,
-            "suite_sha256": suite_hash(self.suite.name)
-            if suite_path(self.suite.name).exists()
-            else None,
+            "suite_sha256": self.suite.sha256,
             **self.run.model_dump(),
             "plan": self.plan,
             "step": steps,

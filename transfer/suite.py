@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from transfer.entries import (
     STAGES,
@@ -52,6 +52,12 @@ class Suite(Entry):
     sft: SftRecipe
     trajectory: Trajectory | None = None
     benchmarks: tuple[Benchmark, ...]
+    _sha256: str | None = PrivateAttr(default=None)
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the file that the suite was read from, as written into every table."""
+        return self._sha256
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -213,7 +219,8 @@ def load_suite(name: str | Path = "mini") -> Suite:
     """
     path = suite_path(name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read = path.read_bytes()
+        content = yaml.safe_load(read.decode("utf-8"))
     except FileNotFoundError:
         there = sorted(p.stem for p in (repository() / "data" / "suites").glob("*.yaml"))
         raise BadInput(
@@ -225,14 +232,11 @@ def load_suite(name: str | Path = "mini") -> Suite:
     if not isinstance(content, dict):
         raise BadInput(f"{path}: holds no keys; start from data/suites/mini.yaml")
     try:
-        return Suite.model_validate(content)
+        suite = Suite.model_validate(content)
     except ValidationError as error:
         raise BadInput(f"{path}: {_first_problem(error, content)}") from error
-
-
-def suite_hash(name: str | Path = "mini") -> str:
-    """Return the SHA-256 of a suite file, as written into every table."""
-    return hashlib.sha256(suite_path(name).read_bytes()).hexdigest()
+    suite._sha256 = hashlib.sha256(read).hexdigest()
+    return suite
 
 
 def _named(entries: Sequence[_Entry], name: str, kind: str) -> _Entry:

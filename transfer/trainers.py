@@ -230,6 +230,30 @@ class Snapshots(TrainerCallback):
             self.save(model, state.global_step)
 
 
+class Clock(TrainerCallback):
+    """Counts the seconds of training, those before a resumed checkpoint among them.
+
+    The count goes into the training log, which each checkpoint holds.
+    """
+
+    def __init__(self) -> None:
+        self.before, self.began = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training up to now, of the clock."""
+        return self.before + time.monotonic() - self.began
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take up the count where the checkpoint has it."""
+        counts = [entry["seconds"] for entry in state.log_history if "seconds" in entry]
+        self.before = counts[-1] if counts else 0.0
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Write the count beside the loss."""
+        state.log_history[-1]["seconds"] = round(self.seconds, 1)
+
+
 class Progress(TrainerCallback):
     """A progress bar with the loss and the steps per second of this process."""
 

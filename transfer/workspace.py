@@ -15,7 +15,7 @@ from transfer.suite import Run
 
 def home() -> Path:
     """Return the folder of all workspaces, `$TRANSFER_HOME` or `~/.cache/transfer`."""
-    return Path(os.environ.get("TRANSFER_HOME", "~/.cache/transfer")).expanduser()
+    return Path(os.environ.get("TRANSFER_HOME", "~/.cache/transfer")).expanduser().absolute()
 
 
 @dataclass(frozen=True)

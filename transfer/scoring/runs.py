@@ -25,7 +25,7 @@ from transfer.loglikelihood.tree import truncated
 from transfer.scoring.processes import Processes
 from transfer.scoring.requests import Items, RequestsOf
 from transfer.scoring.values import loglikelihoods, package_versions
-from transfer.suite import Run, Suite, repository, suite_hash, suite_path
+from transfer.suite import Run, Suite, repository
 from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
 
@@ -206,7 +206,7 @@ def _write(
     done = time.perf_counter()
     metadata = {
         "suite": suite.name,
-        "suite_sha256": suite_hash(suite.name) if suite_path(suite.name).exists() else None,
+        "suite_sha256": suite.sha256,
         **keys,
         **_made_of(checkpoint.folder, items, chat, dtype),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
