@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from transfer.benchmarks import generate, items_hash
+from transfer.plans import inputs, recipe
 from transfer.suite import Run, load_suite
 from transfer.tables import write_items
 from transfer.workspace import Workspace
@@ -36,9 +37,12 @@ def finish(run: Run, space: Workspace, weights: str | None = None) -> None:
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes((weights or run.name).encode())
     checkpoint = _sha256(weights or run.name)
-    plan = {"tokenizer_sha256": "bb", "shard_sha256": run.mixture}
-    if run.stage == "sft":
-        plan = {"parent_sha256": _sha256(run.parent.name), "instructions_sha256": "ee"}
+    shards = space.shards(run.mixture)
+    for path in (space.tokenizer / "tokenizer.json", space.instructions, shards / "tokens.npy"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.parent.name)
+    (shards / "manifest.json").write_text("{}")
+    plan = recipe(load_suite("mini"), run) | inputs(run, space)
     record = {
         "tokens": 100,
         "seconds": 36.0,

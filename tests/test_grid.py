@@ -71,6 +71,40 @@ def test_snakemake_does_only_what_is_left(study, capfd):
     assert jobs_said(capfd) == {"pretrain": 1, "sft": 2, "score": 3, "control": 4}
 
 
+def test_what_changed_since_a_run_was_finished_is_refused(study, tmp_path):
+    suite, space = load_suite(study), Workspace("small")
+    runs = suite.runs(mixtures=["V1P0"])
+    for run in runs:
+        finish(run, space)
+
+    def call():
+        return grid.run_grid(str(study), runs, jobs=1, dry_run=True)
+
+    assert call() == 0
+    content = yaml.safe_load(study.read_text())
+    content["scales"][0]["learning_rate"] *= 2
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput, match="V1P0-S-s0-pretrain: trained with another scale"):
+        grid.run_grid(str(other), runs, jobs=1, dry_run=True)
+    items, metadata = read_items(space.items(runs[1]))
+    changes = ({"checkpoint_sha256": "0" * 64}, "weights"), ({"items_sha256": {}}, "items of agree")
+    made = generate(BENCHMARK, 1000)
+    space.benchmarks.mkdir(parents=True)
+    (space.benchmarks / f"{BENCHMARK}-test.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in made)
+    )
+    for change, said in changes:
+        write_items(space.items(runs[1]), items, metadata | change)
+        with pytest.raises(BadInput, match=f"V1P0-S-s0-sft.parquet: scored with other {said}"):
+            call()
+    write_items(space.items(runs[1]), items, metadata)
+    assert call() == 0
+    (space.shards("V1P0") / "tokens.npy").write_text("other text")
+    with pytest.raises(BadInput, match="trained with another shard_sha256"):
+        call()
+
+
 def test_committed_runs_are_done_on_a_machine_that_never_made_them(
     study, tmp_path, monkeypatch, capfd
 ):

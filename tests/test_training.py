@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,12 @@ def test_a_killed_run_goes_on_to_the_same_weights(space, stage):
     beside = whole.with_name(f".{whole.name}.training")
     newest = trainers.last_checkpoint(beside)
     assert newest is not None
+    # Seconds are counted on from there.
+    state = Path(newest) / "trainer_state.json"
+    log = json.loads(state.read_text())
+    assert 0 < log["log_history"][-1]["seconds"] < 1000
+    log["log_history"][-1]["seconds"] = 1000.0
+    state.write_text(json.dumps(log))
     # A checkpoint that the kill cut short is passed over.
     (beside / "checkpoint-9999").mkdir()
     assert trainers.last_checkpoint(beside) == newest
@@ -129,6 +136,27 @@ def test_a_killed_run_goes_on_to_the_same_weights(space, stage):
     assert weights(train(space, callbacks=[First()])) == expected
     assert seen[0] > 0
     assert (whole / "loss.csv").read_text() == curve
+    assert json.loads((whole / "run.json").read_text())["seconds"] > 1000
+
+
+def test_a_run_whose_weights_are_gone_is_trained_again(space):
+    folder = pretrain(space)
+    expected = weights(folder)
+    (folder / "model.safetensors").unlink()
+    assert weights(pretrain(space)) == expected
+
+
+def test_a_workspace_that_was_half_prepared_anew_is_refused(space):
+    shards = space.shards("V1P0")
+    made = {"tokenizer_sha256": sha256(space.tokenizer / "tokenizer.json")}
+    (shards / "manifest.json").write_text(json.dumps(made))
+    pretrain(space)
+    tokenizer = space.tokenizer / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")
+    with pytest.raises(BadInput, match=r"tokens\.npy: made with another tokenizer"):
+        pretrain(space, run=Run.parse("V1P0-S-s1-pretrain"))
+    with pytest.raises(BadInput, match="V1P0-S-s0-pretrain: made with another tokenizer"):
+        sft(space)
 
 
 def test_what_was_begun_with_another_recipe_is_begun_again(space):

@@ -20,7 +20,9 @@ from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.files import held, holding, replacing
 from transfer.heap import keep_freed_memory
+from transfer.plans import refuse_changed
 from transfer.suite import Run, Suite, load_suite, repository, suite_path
+from transfer.tables import read_metadata
 from transfer.workspace import Workspace
 
 STEPS = ("train", "score", "control", "trajectory")
@@ -91,7 +93,8 @@ def run_grid(
     Raises
     ------
     BadInput
-        If the suite is not prepared, or another process runs its grid.
+        If the suite is not prepared, another process runs its grid, or something that is finished
+        would not be made so today (see `transfer.plans.refuse_changed`).
     """
     suite = load_suite(name)
     space = Workspace(suite.name)
@@ -113,6 +116,8 @@ def run_grid(
             f"suite {suite.name}: another process runs this grid; wait for it, or stop it and "
             "call this again: nothing is lost"
         )
+    wanted = dict.fromkeys(one for run in left for one in (run.parent, run))
+    refuse_changed(suite, wanted, space)
     command = [
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(repository() / "workflow" / "Snakefile")),
@@ -136,8 +141,9 @@ def run_grid(
         return subprocess.run(command, check=False, env=environment).returncode
     with holding(lock) as descriptor:
         # Snakemake holds the lock too: it may outlive this process.
-        done = subprocess.run(command, check=False, env=environment, pass_fds=(descriptor,))
-        return done.returncode
+        return subprocess.run(
+            command, check=False, env=environment, pass_fds=(descriptor,)
+        ).returncode
 
 
 def do_step(name: str, run: Run, step: str, threads: int) -> None:
@@ -188,11 +194,17 @@ def data_folder(name: str) -> Path:
 def committed_runs(suite: Suite) -> frozenset[str]:
     """Return the names of the runs of which nothing is left to do: their results are committed.
 
-    A run counts when its items, its control and, where it has one, its trajectory are there for
-    both stages: a fine-tuned run cannot be made again without the weights of its parent.
+    A run counts when its items on all of the suite's benchmarks, its control and, where it has
+    one, its trajectory are there for both stages: a fine-tuned run cannot be made again without
+    the weights of its parent.
     """
     folder = data_folder(suite.name)
-    items = {path.stem for path in (folder / "items").glob("*.parquet")}
+    wanted = {benchmark.name for benchmark in suite.benchmarks}
+    items = {
+        path.stem
+        for path in (folder / "items").glob("*.parquet")
+        if wanted <= read_metadata(path)["items_sha256"].keys()
+    }
     controls = _runs_in(folder / "control.parquet")
     ways = _runs_in(folder / "trajectory.parquet")
     there = [

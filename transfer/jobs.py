@@ -20,7 +20,7 @@ import torch
 from transformers import PrinterCallback
 from transformers.utils import logging
 
-from transfer.errors import BadInput
+from transfer import plans
 from transfer.files import replacing, sha256
 from transfer.suite import Run, Suite
 from transfer.trainers import Clock, Progress, Snapshots, last_checkpoint, loss_of
@@ -32,8 +32,9 @@ PACKAGES = ("torch", "transformers", "trl", "accelerate")
 class Job:
     """One run on its way from a hidden folder to its own."""
 
-    def __init__(self, suite: Suite, run: Run, workspace: Workspace, plan: dict[str, Any]) -> None:
-        self.suite, self.run, self.workspace, self.plan = suite, run, workspace, plan
+    def __init__(self, suite: Suite, run: Run, workspace: Workspace) -> None:
+        self.suite, self.run, self.workspace = suite, run, workspace
+        self.plan = plans.plan(suite, run, workspace)
         self.folder = workspace.checkpoint(run)
         self.beside = self.folder.with_name(f".{self.folder.name}.training")
 
@@ -42,17 +43,7 @@ class Job:
         if not (self.folder / "model.safetensors").exists():
             # A workflow may have made the empty folder already, or have taken the weights away.
             return False
-        try:
-            was = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["plan"]
-        except (OSError, json.JSONDecodeError, KeyError):
-            raise BadInput(
-                f"{self.folder}: no readable run.json; remove the folder to train the run again"
-            ) from None
-        if changed := [key for key in self.plan if was.get(key) != self.plan[key]]:
-            raise BadInput(
-                f"{self.folder}: trained with another {changed[0]} than now; remove the folder to "
-                "train the run again, or restore what changed"
-            )
+        plans.refuse_other(self.folder, self.plan)
         return True
 
     def arguments(self, steps: int, batch: int, precision: str) -> dict[str, Any]:

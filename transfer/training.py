@@ -29,8 +29,8 @@ from transformers import (
 )
 
 from transfer.errors import BadInput
-from transfer.files import sha256
 from transfer.jobs import Job
+from transfer.plans import shard_file
 from transfer.suite import Run, Suite
 from transfer.trainers import (
     IGNORED,
@@ -69,24 +69,16 @@ def pretrain(
     Raises
     ------
     BadInput
-        If the tokenizer or the shard is missing, the shard is shorter than the scale's token
-        budget, or the run is there from another recipe.
+        If the tokenizer or the shard is missing or they are not of one another, the shard is
+        shorter than the scale's token budget, or the run is there from another recipe.
     """
     scale, recipe = suite.scale(run.scale), suite.pretrain
-    shard = _shard(workspace, run.mixture)
-    tokenizer = _tokenizer(workspace)
-    inputs = {
-        "shard_sha256": sha256(shard),
-        "tokenizer_sha256": sha256(workspace.tokenizer / "tokenizer.json"),
-    }
-    plan = {
-        "scale": scale.model_dump(exclude={"seeds"}, exclude_defaults=True),
-        "recipe": recipe.model_dump(),
-    }
-    job = Job(suite, run, workspace, {**plan, **inputs})
+    job = Job(suite, run, workspace)
     if job.finished():
         return job.folder
 
+    shard = shard_file(workspace, run.mixture)
+    tokenizer = AutoTokenizer.from_pretrained(workspace.tokenizer)
     stream = np.load(shard, mmap_mode="r")
     count = scale.tokens // recipe.sequence_length
     if len(stream) < count * recipe.sequence_length:
@@ -152,23 +144,11 @@ def sft(
 
     scale = suite.scale(run.scale)
     recipe = suite.finetuning(scale)
-    parent = workspace.checkpoint(run.parent)
-    if not (parent / "run.json").exists():
-        raise BadInput(f"{parent}: no pretrained run; train {run.parent.name} first")
-    if not workspace.instructions.exists():
-        raise BadInput(
-            f"{workspace.instructions}: no instructions; run `transfer suite prepare {suite.name}`"
-        )
-    inputs = {
-        "parent_sha256": sha256(parent / "model.safetensors"),
-        "instructions_sha256": sha256(workspace.instructions),
-    }
-    plan = {"learning_rate": scale.sft_learning_rate, "recipe": recipe.model_dump()}
-    job = Job(suite, run, workspace, {**plan, **inputs})
+    job = Job(suite, run, workspace)
     if job.finished():
         return job.folder
 
-    tokenizer = _tokenizer(workspace)
+    tokenizer = AutoTokenizer.from_pretrained(workspace.tokenizer)
     examples = tokenize_instructions(workspace.instructions, tokenizer, recipe.max_length)
     lengths = np.array([padded(len(row["input_ids"]), recipe.max_length) for row in examples])
     order = bucketed(lengths, recipe.batch_examples, recipe.epochs, run.seed)
@@ -180,7 +160,7 @@ def sft(
         )
 
     set_seed(run.seed)
-    model = LlamaForCausalLM.from_pretrained(parent, dtype=torch.float32)
+    model = LlamaForCausalLM.from_pretrained(workspace.checkpoint(run.parent), dtype=torch.float32)
     arguments = SFTConfig(
         **job.arguments(steps, recipe.batch_examples, recipe.precision),
         learning_rate=scale.sft_learning_rate,
@@ -261,21 +241,3 @@ def _llama(suite: Suite, run: Run, tokenizer: Any) -> LlamaConfig:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-
-
-def _tokenizer(workspace: Workspace) -> Any:
-    if not (workspace.tokenizer / "tokenizer.json").exists():
-        raise BadInput(
-            f"{workspace.tokenizer}: no tokenizer; run `transfer suite prepare {workspace.suite}`"
-        )
-    return AutoTokenizer.from_pretrained(workspace.tokenizer)
-
-
-def _shard(workspace: Workspace, mixture: str) -> Path:
-    found = sorted(workspace.shards(mixture).glob("*.npy"))
-    if not found:
-        raise BadInput(
-            f"{workspace.shards(mixture)}: no token shard; "
-            f"run `transfer suite prepare {workspace.suite}`"
-        )
-    return found[0]

@@ -5,7 +5,15 @@ row (counted from 1, without the header) and its column.
 """
 
 from transfer.tables.dataset import MissingCells, missing, parameters, read_measures
-from transfer.tables.items import ITEMS, compact, items_files, lookup, read_items, write_items
+from transfer.tables.items import (
+    ITEMS,
+    compact,
+    items_files,
+    lookup,
+    read_items,
+    read_metadata,
+    write_items,
+)
 from transfer.tables.measures import (
     KEYS,
     MEASURES,
@@ -33,6 +41,7 @@ __all__ = [
     "read_items",
     "read_measures",
     "read_measures_table",
+    "read_metadata",
     "read_notes",
     "seeds_per_scale",
     "write_items",

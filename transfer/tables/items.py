@@ -159,21 +159,42 @@ def read_items(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     path = Path(path)
     table = read_parquet(path)
-    packed = (table.schema.metadata or {}).get(_METADATA)
+    metadata = _unpacked(table.schema, path)
+    require_columns(
+        table.column_names, [name for name in ITEMS.names if name not in OPTIONAL], str(path)
+    )
+    return _conform(table, str(path)).to_pandas(), metadata
+
+
+def read_metadata(path: Path | str) -> dict[str, Any]:
+    """Return what an items table says that the run was, without reading its rows.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, damaged or not an items table.
+    """
+    path = Path(path)
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); write it again") from error
+    return _unpacked(schema, path)
+
+
+def _unpacked(schema: pa.Schema, path: Path) -> dict[str, Any]:
+    packed = (schema.metadata or {}).get(_METADATA)
     if packed is None:
         raise BadInput(
             f"{path}: has no `transfer` metadata, so it is not an items table; "
             "write it with transfer.tables.write_items"
         )
     try:
-        metadata = json.loads(packed)
+        metadata: dict[str, Any] = json.loads(packed)
     except ValueError as error:
         raise BadInput(f"{path}: its `transfer` metadata is not JSON; write it again") from error
     _check_metadata(metadata, str(path))
-    require_columns(
-        table.column_names, [name for name in ITEMS.names if name not in OPTIONAL], str(path)
-    )
-    return _conform(table, str(path)).to_pandas(), metadata
+    return metadata
 
 
 def items_files(folder: Path | str, **run: Any) -> list[Path]:
