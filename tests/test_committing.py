@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from small_grid import BENCHMARK, finish, made_items, write_suite
 
 from transfer import grid
@@ -112,8 +113,16 @@ def test_a_second_workspace_adds_its_runs_and_loses_none(study, tmp_path, monkey
 
 def test_a_committed_run_is_replaced_only_when_asked(study, tmp_path, monkeypatch):
     run = load_suite(study).runs()[0]
-    finish(run, Workspace("small"))
+    space = Workspace("small")
+    finish(run, space)
+    items, metadata = read_items(space.items(run))
+    write_items(space.control(run), made_items(run), metadata)
     collect(str(study))
+    write_items(space.items(run), items, metadata | {"dtype": "bfloat16"})
+    collect(str(study))
+    write_items(space.items(run), items, metadata | {"dtype": "float16"})
+    with pytest.raises(BadInput, match=r"is committed from another dtype; .*--replace"):
+        collect(str(study))
     monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "elsewhere"))
     finish(run, Workspace("small"), weights="others")
     before = (tmp_path / "data" / "small" / "runs.csv").read_text()
@@ -124,6 +133,27 @@ def test_a_committed_run_is_replaced_only_when_asked(study, tmp_path, monkeypatc
     assert (tmp_path / "data" / "small" / "runs.csv").read_text() != before
     kept = tmp_path / "data" / "small" / "checkpoints" / run.name / "model.safetensors"
     assert kept.read_text() == "others"
+    # Its control was of the weights that are gone.
+    assert pd.read_parquet(tmp_path / "data" / "small" / "control.parquet").empty
+
+
+def test_what_is_not_of_one_another_is_not_committed(study, tmp_path):
+    run, space = load_suite(study).runs()[0], Workspace("small")
+    finish(run, space)
+    items, metadata = read_items(space.items(run))
+    write_items(space.control(run), items, metadata | {"checkpoint_sha256": "0" * 64})
+    with pytest.raises(BadInput, match=r"control/.*scored with other weights"):
+        collect(str(study))
+    space.control(run).unlink()
+    changed = yaml.safe_load(study.read_text())
+    changed["pretrain"]["weight_decay"] = 0.3
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(changed))
+    with pytest.raises(BadInput, match="trained with another recipe than the suite file's"):
+        collect(str(other))
+    (space.checkpoint(run) / "run.json").unlink()
+    with pytest.raises(BadInput, match=r"no readable run\.json"):
+        collect(str(study))
 
 
 def test_collect_with_nothing_scored_says_what_to_run(study):

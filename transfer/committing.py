@@ -6,10 +6,9 @@ committed in parts, from several machines.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,23 @@ from transfer.errors import BadInput
 from transfer.files import replacing, sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
+from transfer.plans import recipe, record, refuse_stale
 from transfer.suite import Run, Suite, load_suite
-from transfer.tables import MEASURES, compact, read_items, write_items, write_measures
+from transfer.tables import (
+    MEASURES,
+    compact,
+    read_items,
+    read_metadata,
+    write_items,
+    write_measures,
+)
 from transfer.tables.items import PUBLISHED_LEVEL
 from transfer.workspace import Workspace
 
 RUN_KEYS = ["mixture", "scale", "seed", "stage"]
+
+SCORED_WITH = ("items_sha256", "chat", "dtype")
+"""What committed items are not replaced over without being asked, beside the weights."""
 
 
 def collect(name: str, replace: bool = False) -> str:
@@ -50,17 +60,24 @@ def collect(name: str, replace: bool = False) -> str:
     Raises
     ------
     BadInput
-        If nothing is scored, or a run is committed from another checkpoint and is not to be
-        replaced.
+        If nothing is scored; if a run's weights or tables are not of one another or of the suite
+        file; or if a run is committed from another checkpoint, or with items that were scored
+        otherwise, and is not to be replaced.
     """
     suite = load_suite(name)
     space, folder = Workspace(suite.name), data_folder(suite.name)
     finished = [run for run in suite.runs() if space.items(run).exists()]
     if not finished:
         raise BadInput(f"suite {suite.name}: nothing is scored; run `transfer suite run {name}`")
-    committed = _committed(folder)
-    if not replace:
-        _refuse_other(finished, space, committed, folder)
+    for run in finished:
+        _refuse_mixed(suite, run, space)
+    others = _others(finished, space, folder)
+    if others and not replace:
+        name, what = next(iter(others.items()))
+        raise BadInput(
+            f"{folder / 'runs.csv'}: run {name} is committed from another {what}; "
+            "give --replace to put this one in its place"
+        )
     for run in finished:
         items, metadata = read_items(space.items(run))
         target = _items(folder, run)
@@ -69,7 +86,7 @@ def collect(name: str, replace: bool = False) -> str:
         if (run.scale, run.seed) == (suite.scales[0].name, suite.scales[0].seeds[0]):
             _copy_checkpoint(space.checkpoint(run), folder / "checkpoints" / run.name)
     _write_records(suite, finished, space, folder)
-    _write_conditions(suite, finished, space, folder)
+    _write_conditions(suite, finished, space, folder, others)
     there = [run for run in suite.runs() if _items(folder, run).exists()]
     ready = whole(suite, there)
     said = f"{len(finished)} runs of this workspace, {len(there)} in {folder}"
@@ -103,16 +120,34 @@ def _committed(folder: Path) -> dict[str, str]:
     return dict(zip(runs["run"], runs["checkpoint_sha256"], strict=True))
 
 
-def _refuse_other(
-    finished: Sequence[Run], space: Workspace, committed: dict[str, str], folder: Path
-) -> None:
+def _refuse_mixed(suite: Suite, run: Run, space: Workspace) -> None:
+    """Raise BadInput if a run is of another recipe than the suite's, or its tables of others."""
+    said = record(space.checkpoint(run))
+    now = recipe(suite, run)
+    if changed := [key for key in now if said["plan"].get(key) != now[key]]:
+        raise BadInput(
+            f"{space.checkpoint(run)}: trained with another {changed[0]} than the suite file's; "
+            "restore it, or remove the folder and train the run again"
+        )
+    for path in (space.items(run), space.control(run)):
+        if path.exists():
+            refuse_stale(path, said["checkpoint_sha256"], {})
+
+
+def _others(finished: Sequence[Run], space: Workspace, folder: Path) -> dict[str, str]:
+    """Return the runs that are committed otherwise than they are here, and what is another."""
+    committed = _committed(folder)
+    found = {}
     for run in finished:
-        was = committed.get(run.name)
-        if was is not None and was != _said(space.checkpoint(run))["checkpoint_sha256"]:
-            raise BadInput(
-                f"{folder / 'runs.csv'}: run {run.name} is committed from another checkpoint; "
-                "give --replace to put this one in its place"
-            )
+        weights = record(space.checkpoint(run))["checkpoint_sha256"]
+        if committed.get(run.name, weights) != weights:
+            found[run.name] = "checkpoint"
+        elif (there := _items(folder, run)).exists():
+            was, now = read_metadata(there), read_metadata(space.items(run))
+            differ = [key for key in SCORED_WITH if was.get(key, now.get(key)) != now.get(key)]
+            if differ:
+                found[run.name] = differ[0]
+    return found
 
 
 def _write_records(suite: Suite, finished: Sequence[Run], space: Workspace, folder: Path) -> None:
@@ -134,38 +169,46 @@ def _write_records(suite: Suite, finished: Sequence[Run], space: Workspace, fold
 
 
 def _write_conditions(
-    suite: Suite, finished: Sequence[Run], space: Workspace, folder: Path
+    suite: Suite,
+    finished: Sequence[Run],
+    space: Workspace,
+    folder: Path,
+    replaced: Collection[str],
 ) -> None:
+    """Merge measures of controls and trajectories; those of replaced runs are dropped."""
     from transfer.conditions import TRAJECTORY
 
+    gone = [run for run in finished if run.name in replaced]
+
     controls = [space.control(run) for run in finished if space.control(run).exists()]
-    if controls:
-        _merge(measure_runs(controls, suite), MEASURES, folder / "control.parquet")
     ways = [space.trajectory(run) for run in finished if space.trajectory(run).exists()]
-    if ways:
-        table = pd.concat([pd.read_parquet(path) for path in ways], ignore_index=True)
-        _merge(table, TRAJECTORY, folder / "trajectory.parquet")
+    fresh = measure_runs(controls, suite) if controls else None
+    _merge(fresh, MEASURES, folder / "control.parquet", gone)
+    fresh = pd.concat(map(pd.read_parquet, ways), ignore_index=True) if ways else None
+    _merge(fresh, TRAJECTORY, folder / "trajectory.parquet", gone)
 
 
-def _merge(fresh: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
-    """Write rows, and those of other runs that the file held before."""
+def _merge(fresh: pd.DataFrame | None, schema: pa.Schema, path: Path, gone: Sequence[Run]) -> None:
+    """Write rows, and those that the file held before of other runs that are not gone."""
+    if fresh is None and not (gone and path.exists()):
+        return
+    fresh = pd.DataFrame(columns=schema.names) if fresh is None else fresh
     if path.exists():
         before = pd.read_parquet(path)
-        known = pd.MultiIndex.from_frame(fresh[RUN_KEYS])
+        left = pd.DataFrame([run.model_dump() for run in gone], columns=RUN_KEYS)
+        known = pd.MultiIndex.from_frame(pd.concat([fresh[RUN_KEYS], left]))
         others = ~pd.MultiIndex.from_frame(before[RUN_KEYS]).isin(known)
-        fresh = pd.concat([before[others], fresh], ignore_index=True)
+        fresh = (
+            pd.concat([before[others], fresh], ignore_index=True) if len(fresh) else before[others]
+        )
     table = pa.Table.from_pandas(fresh, schema=schema, preserve_index=False)
     with replacing(path) as beside:
         pq.write_table(table.replace_schema_metadata(None), beside, compression="zstd")
 
 
-def _said(checkpoint: Path) -> dict[str, Any]:
-    return json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
-
-
 def _record(checkpoint: Path, run: Run) -> dict[str, Any]:
     """Return what made a run, flat, for one row of `runs.csv`."""
-    said = _said(checkpoint)
+    said = record(checkpoint)
     plan = said["plan"]
     kept = ("tokens", "seconds", "threads", "device", "processor", "checkpoint_sha256")
     made_of = ("shard_sha256", "tokenizer_sha256", "parent_sha256", "instructions_sha256")
