@@ -1,6 +1,7 @@
 """`transfer suite verify` names every difference that is put in."""
 
 import json
+import shutil
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -35,8 +36,8 @@ def differences(study):
 
 def test_what_was_committed_holds(study):
     checks = list(verify(study, scoring=False))
-    assert [check.differences for check in checks] == [[]] * 6
-    assert [check.number for check in checks] == [4, 4, 0, 4, 16, 4]
+    assert [check.differences for check in checks] == [[]] * 7
+    assert [check.number for check in checks] == [4, 4, 0, 4, 16, 1, 4]
 
 
 def edit_runs(folder, run, column, value):
@@ -101,6 +102,42 @@ def test_a_changed_item_is_named(study, tmp_path):
     said = differences(study)
     assert "items of V1P1-S-s0-sft: agreement is not the committed benchmark" in said
     assert any("agreement has other ids" in one for one in said)
+
+
+def test_a_wrong_answer_or_a_benchmark_that_is_gone_is_named(study, tmp_path):
+    path = tmp_path / "data" / "small" / "items" / "V1P1-S-s0-sft.parquet"
+    items, metadata = read_items(path)
+    write_items(path, items.assign(gold=1 - items["gold"]), metadata)
+    said = differences(study)
+    assert "gold of the items of V1P1-S-s0-sft is not that of V1P0-S-s0-pretrain" in said
+    write_items(path, items, metadata | {"items_sha256": {}})
+    assert "items of V1P1-S-s0-sft have no agreement" in differences(study)
+
+
+def test_a_shipped_checkpoint_that_is_gone_or_changed_is_named(study, tmp_path):
+    folder = tmp_path / "data" / "small" / "checkpoints"
+    half = folder / ".V1P0-S-s0-sft.1.part"
+    half.mkdir()
+    (half / "model.safetensors").write_text("")
+    assert differences(study) == []
+    path = folder / "V1P1-S-s0-sft" / "run.json"
+    said = json.loads(path.read_text())
+    said["plan"]["learning_rate"] = 1.0
+    path.write_text(json.dumps(said))
+    shutil.rmtree(folder / "V1P0-S-s0-pretrain")
+    assert differences(study) == [
+        "weights of V1P0-S-s0-pretrain are not shipped",
+        "run.json of V1P1-S-s0-sft has another learning_rate than the suite file",
+    ]
+
+
+def test_a_curve_that_is_gone_or_left_over_is_named(study, tmp_path):
+    path = tmp_path / "data" / "small" / "loss.csv"
+    curves = pd.read_csv(path)
+    curves.replace({"seed": {0: 7}}).iloc[2:].to_csv(path, index=False)
+    said = differences(study)
+    assert "loss.csv has no curve of V1P0-S-s0-pretrain" in said
+    assert "loss.csv has run V1P1-S-s7-sft, which runs.csv has not" in said
 
 
 def test_items_that_are_gone_or_left_over_are_named(study, tmp_path):

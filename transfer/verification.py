@@ -18,6 +18,7 @@ from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
+from transfer.plans import recipe, record
 from transfer.suite import Run, Suite, repository
 from transfer.tables import METRICS, read_items, read_measures_table
 from transfer.workspace import Workspace
@@ -81,6 +82,7 @@ def verify(suite: Suite, scoring: bool = True, folder: Path | None = None) -> It
         check_making,
         check_items,
         check_measures,
+        check_conditions,
         check_checkpoints,
     ]
     if scoring:
@@ -155,9 +157,18 @@ def check_items(data: Committed) -> Check:
     table = pd.read_csv(repository() / "data" / "benchmarks" / "candidates.csv", index_col="name")
     hashes = table["test_sha256"].to_dict()
     weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
+    wanted = {benchmark.name for benchmark in data.suite.benchmarks}
     wrong: list[str] = []
+    first: pd.DataFrame | None = None
     for name in data.names:
         items, said = data.items(name)
+        for there in (set(said["items_sha256"]), set(items["benchmark"])):
+            wrong += [f"items of {name} have no {one}" for one in sorted(wanted - there)]
+            wrong += [f"items of {name} have {one}, not in the suite" for one in there - wanted]
+        first = items if first is None else first
+        for column in ("gold", "n_bytes"):
+            if not _alike(first, items, column):
+                wrong.append(f"{column} of the items of {name} is not that of {data.names[0]}")
         if said["checkpoint_sha256"] != weights[name]:
             wrong.append(f"items of {name} are of another checkpoint than runs.csv names")
         if Run.parse(name).model_dump() != {key: said[key] for key in Run.model_fields}:
@@ -196,20 +207,55 @@ def check_measures(data: Committed) -> Check:
             for key, was, now, fits in zip(both, old, new, same, strict=True)
             if not fits
         ]
+    for column in ("suite", "category"):
+        differ = again.loc[both, column] != committed.loc[both, column]
+        wrong += [f"{column} of {', '.join(map(str, key))} is another" for key in both[differ]]
     waiting = len(data.names) - len(ready)
     note = f"{waiting} runs wait until their seed is whole" if waiting else ""
     return Check("measures from items", len(both), wrong, note)
 
 
+def check_conditions(data: Committed) -> Check:
+    """Controls, trajectories and loss curves are of committed runs; every run has its curve."""
+    wrong: list[str] = []
+    checked = 0
+    for name in ("control.parquet", "trajectory.parquet", "loss.csv"):
+        path = data.folder / name
+        if not path.exists():
+            continue
+        checked += 1
+        table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        keys = table[list(Run.model_fields)].drop_duplicates().to_dict("records")
+        held = {Run.model_validate(row).name for row in keys}
+        wrong += [f"{name} has run {one}, which runs.csv has not" for one in held - set(data.names)]
+        if path.suffix == ".csv":
+            wrong += [f"{name} has no curve of {one}" for one in set(data.names) - held]
+    return Check("controls, trajectories, loss curves", checked, sorted(wrong))
+
+
 def check_checkpoints(data: Committed) -> Check:
-    """The shipped weights are those that their run's row names."""
+    """The first scale and seed are shipped, with the weights and configuration of their rows."""
     weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
     shipped = _shipped(data)
-    wrong = [
-        f"weights of {folder.name} have another hash than runs.csv names"
-        for folder in shipped
-        if sha256(folder / "model.safetensors") != weights.get(folder.name)
-    ]
+    scale = data.suite.scales[0]
+    due = {run.name for run in data.suite.runs(scales=[scale.name], seeds=[scale.seeds[0]])}
+    there = {folder.name for folder in shipped}
+    wrong = [f"weights of {name} are not shipped" for name in sorted(due & set(weights) - there)]
+    for folder in shipped:
+        if sha256(folder / "model.safetensors") != weights.get(folder.name):
+            wrong.append(f"weights of {folder.name} have another hash than runs.csv names")
+            continue
+        said, (_, scored) = record(folder), data.items(folder.name)
+        if said["checkpoint_sha256"] != weights[folder.name]:
+            wrong.append(f"run.json of {folder.name} is of other weights")
+        now = recipe(data.suite, Run.parse(folder.name))
+        wrong += [
+            f"run.json of {folder.name} has another {key} than the suite file"
+            for key in now
+            if said["plan"].get(key) != now[key]
+        ]
+        if (was := scored.get("config_sha256")) and was != sha256(folder / "config.json"):
+            wrong.append(f"config.json of {folder.name} is not the one that was scored")
     return Check("shipped checkpoints", len(shipped), wrong)
 
 
@@ -228,6 +274,11 @@ def check_scores(data: Committed) -> Check:
         committed, _ = data.items(folder.name)
         for benchmark, rows in again.groupby("benchmark", sort=False):
             old = committed[committed["benchmark"] == benchmark]
+            wrong += [
+                f"{column} of {folder.name} on {benchmark} is another"
+                for column in ("gold", "n_tokens", "n_bytes")
+                if not _alike(old, rows, column)
+            ]
             for column in ("loglikelihood", "unconditional"):
                 gap = _gap(old[column], rows[column])
                 largest = max(largest, gap)
@@ -256,12 +307,19 @@ def _built(suite: Suite) -> dict[str, Sequence[dict[str, Any]]]:
 
 
 def _shipped(data: Committed) -> list[Path]:
-    return sorted(path.parent for path in data.folder.glob("checkpoints/*/model.safetensors"))
+    found = data.folder.glob("checkpoints/[!.]*/model.safetensors")
+    return sorted(path.parent for path in found)
 
 
 def _ids(benchmark: str) -> list[str]:
     path = repository() / "data" / "benchmarks" / "ids" / f"{benchmark}.txt"
     return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+def _alike(one: pd.DataFrame, other: pd.DataFrame, column: str) -> bool:
+    """Return whether a column, of numbers or of lists of them, is the same in two tables."""
+    cells = zip(one[column], other[column], strict=False)
+    return len(one) == len(other) and all(np.array_equal(a, b) for a, b in cells)
 
 
 def _gap(old: Iterable[np.ndarray], new: Iterable[np.ndarray]) -> float:
