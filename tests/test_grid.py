@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -201,6 +202,33 @@ def test_a_killed_grid_goes_on_and_ends_where_an_undisturbed_one_does(trainable,
     done = {path: path.stat().st_mtime_ns for path in space.root.glob("*/*.parquet")}
     subprocess.run(command(trainable), check=True)
     assert {path: path.stat().st_mtime_ns for path in space.root.glob("*/*.parquet")} == done
+
+
+@pytest.mark.slow
+def test_what_a_step_finishes_after_snakemake_was_killed_is_kept(trainable):
+    space = Workspace("small")
+    run = load_suite(trainable).runs(stages=["pretrain"])[0]
+    begun = subprocess.Popen(command(trainable), start_new_session=True)
+    halfway = space.root / "runs" / f".{run.name}.training"
+    for _ in range(1200):
+        if list(halfway.glob("checkpoint-*/trainer_state.json")):
+            break
+        time.sleep(0.05)
+    (snakemake,) = Path(f"/proc/{begun.pid}/task/{begun.pid}/children").read_text().split()
+    os.kill(begun.pid, signal.SIGKILL)
+    begun.wait()
+    refused = subprocess.run(command(trainable), check=False, capture_output=True, text=True)
+    assert "another process runs this grid" in refused.stderr
+    os.kill(int(snakemake), signal.SIGKILL)
+    weights = space.checkpoint(run) / "model.safetensors"
+    for _ in range(1200):
+        if weights.exists():
+            break
+        time.sleep(0.05)
+    made = weights.stat().st_mtime_ns
+    subprocess.run(command(trainable), check=True)
+    assert weights.stat().st_mtime_ns == made
+    assert all(space.control(run).exists() for run in load_suite(trainable).runs())
 
 
 KUBECTL = """\

@@ -107,6 +107,27 @@ def test_their_command_line_writes_the_same_files(folder, task_files, tmp_path):
                 assert "rolling" in task or a[0][1] == b[0][1]
 
 
+def test_results_are_of_what_was_asked_or_refused(folder, task_files, tmp_path):
+    from transfer.tasks import Conditions, evaluate
+
+    asked = Conditions(["made_choice"], include=task_files, limit=4)
+    made = evaluate(str(folder), tmp_path / "results", asked)
+    assert evaluate(str(folder), tmp_path / "results", asked) is None
+    for other, said in (
+        (asked._replace(tasks=["made_choice_fewshot"]), "other tasks"),
+        (asked._replace(limit=2), r"other limit \(4\)"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            evaluate(str(folder), tmp_path / "results", other)
+    # What a killed process left has no stamp, and is made again.
+    (made / "asked.json").unlink()
+    for path in made.glob("samples_*"):
+        path.unlink()
+    assert evaluate(str(folder), tmp_path / "results", asked) == made
+    assert len(list(made.glob("samples_*"))) == len(list(made.glob("results_*"))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
 @pytest.mark.slow
 def test_two_processes_write_the_results_of_one(folder, task_files, tmp_path):
     names = ["--tasks", "made_choice,made_rolling"]

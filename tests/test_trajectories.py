@@ -97,6 +97,10 @@ def test_a_scale_that_is_not_whole_yet_is_left_out_with_a_word(path):
     with pytest.warns(ScaleLeftOut, match="scale M lacks runs"):
         grid = read_trajectory(path, "mini")
     assert grid["scale"].to_numpy().tolist() == ["S"]
+    rows[(rows["scale"] == "S") | (rows["stage"] == "pretrain")].to_parquet(path)
+    with pytest.warns(ScaleLeftOut, match="scale M lacks runs"):
+        grid = read_trajectory(path, "mini")
+    assert np.isfinite(grid["accuracy"].to_numpy()).all()
 
 
 def test_foresight_says_from_where_on_the_interval_is_above_zero():

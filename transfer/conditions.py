@@ -7,7 +7,6 @@ way, so that one can see when a benchmark is learnt.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +18,7 @@ from transfer.benchmarks import swapped
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.measures import measure_runs
+from transfer.plans import record
 from transfer.scoring.requests import RequestsOf
 from transfer.suite import Run, Suite
 from transfer.tables import MEASURES
@@ -43,20 +43,20 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
     Raises
     ------
     BadInput
-        If a checkpoint that the suite file asks for was not kept.
+        If a checkpoint that the suite file asks for was not kept, or is of another recipe.
     """
     out = workspace.trajectory(run)
     points = [*_snapshots(suite, run, workspace), workspace.checkpoint(run)]
     requests = RequestsOf(scoring.read_benchmarks(suite, workspace))
     tables = []
     for folder in points:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        scored = out.with_name(f"{run.name}-step-{record['step']}.items.parquet")
+        said = record(folder)
+        scored = out.with_name(f"{run.name}-step-{said['step']}.items.parquet")
         if folder == workspace.checkpoint(run):
             scored = workspace.items(run)
         scoring.score_folder(suite, run, folder, requests, scored)
         table = measure_runs([scored], suite)
-        tables.append(table.assign(step=record["step"], tokens=record["tokens"]))
+        tables.append(table.assign(step=said["step"], tokens=said["tokens"]))
     table = pa.Table.from_pandas(
         pd.concat(tables, ignore_index=True), schema=TRAJECTORY, preserve_index=False
     )
@@ -67,11 +67,13 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
 
 def _snapshots(suite: Suite, run: Run, workspace: Workspace) -> list[Path]:
     """Return the checkpoints on the way, in order."""
-    folder = workspace.snapshots(run)
-    found = sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
-    if len(found) < len(suite.points(run)):
-        raise BadInput(
-            f"{folder}: {len(found)} checkpoints on the way, the suite file asks for "
-            f"{len(suite.points(run))}; remove {workspace.checkpoint(run)} to train the run again"
-        )
+    end = record(workspace.checkpoint(run))
+    wanted = [max(1, round(share * end["step"])) for share in suite.points(run)]
+    found = [workspace.snapshots(run) / f"step-{step}" for step in sorted(set(wanted))]
+    for folder in found:
+        if not (folder / "model.safetensors").exists() or record(folder)["plan"] != end["plan"]:
+            raise BadInput(
+                f"{folder}: no checkpoint of this run's recipe, but the suite file asks for it; "
+                f"remove {workspace.checkpoint(run)} to train the run again"
+            )
     return found

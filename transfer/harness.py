@@ -128,7 +128,8 @@ class TransferLM(HFLM):
             ):
                 windows.append((None, *make_disjoint_window(window)))
                 owners.append(number)
-        values = [value for value, _ in self._loglikelihood_tokens(windows)]
+        encoded = [Encoded(tuple(context), tuple(target)) for _, context, target in windows]
+        values = self._scores(encoded).loglikelihood
         totals = np.bincount(owners, values, len(requests)) if owners else np.zeros(len(requests))
         for at in np.flatnonzero(np.isnan(totals)).tolist():
             raise BadInput(f"{_where(requests[at])}: the model returns NaN")
@@ -144,7 +145,10 @@ class TransferLM(HFLM):
     ) -> list[tuple[float, bool]]:
         """Return the same for token ids; what other parts of lm-evaluation-harness call."""
         encoded = [Encoded(tuple(context), tuple(target)) for _, context, target in requests]
-        return _answers(self._scores(encoded))
+        scores = self._scores(encoded)
+        for at in np.flatnonzero(np.isnan(scores.loglikelihood)).tolist():
+            raise BadInput(f"request {at + 1} of {len(requests)}: the model returns NaN")
+        return _answers(scores)
 
     def _scores(self, encoded: Sequence[Encoded]) -> Scores:
         with torch.autocast(

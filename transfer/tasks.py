@@ -6,15 +6,20 @@ is the harness's: tasks, prompts, measures, and the folder of results that `tran
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from transfer.errors import BadInput
+from transfer.files import replacing
 from transfer.hub import checkpoint_folder
+
+ASKED = "asked.json"
 
 
 class Conditions(NamedTuple):
@@ -41,7 +46,10 @@ class Conditions(NamedTuple):
 
 
 def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -> Path | None:
-    """Score a checkpoint and return the folder of its results; None if it has results already.
+    """Score a checkpoint and return the folder of its results; None if it has these already.
+
+    Beside them stands `asked.json`: conditions and weights. Results without it are what a killed
+    process left, and are made again.
 
     Parameters
     ----------
@@ -56,19 +64,36 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
     Raises
     ------
     BadInput
-        If the checkpoint cannot be read, or a task is not known.
+        If the checkpoint cannot be read, a task is not known, the folder has results of other
+        tasks, conditions or weights, or not all could be written.
     """
     from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
     from lm_eval.utils import sanitize_model_name
 
     import transfer.harness  # noqa: F401  Makes the model known.
+    from transfer.loglikelihood.checkpoint import weights_hash
 
-    tracker = EvaluationTracker(output_path=str(out))
     folder = out / sanitize_model_name(name)
-    if any(folder.glob("results_*.json")):
-        return None
     checkpoint = checkpoint_folder(name)
+    asked = {
+        "tasks": sorted(conditions.tasks),
+        "shots": conditions.shots,
+        "limit": conditions.limit,
+        "dtype": conditions.dtype,
+        "chat": chat,
+        "checkpoint_sha256": weights_hash(checkpoint),
+    }
+    if (folder / ASKED).exists():
+        was = json.loads((folder / ASKED).read_text(encoding="utf-8"))
+        if other := [key for key in asked if was.get(key) != asked[key]]:
+            raise BadInput(
+                f"{folder}: has results of other {other[0]} ({was.get(other[0])}); give another "
+                "--out, or remove the folder"
+            )
+        return None
+    out.mkdir(parents=True, exist_ok=True)
+    tracker = EvaluationTracker(output_path=str(out))
     manager = _manager(conditions.include, frozenset(conditions.tasks))
     for task in conditions.tasks:
         if task not in manager.all_tasks:
@@ -87,13 +112,26 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
         evaluation_tracker=tracker,
         bootstrap_iters=0,
     )
+    if results is None:
+        # Another process of this launch writes them.
+        return folder
     samples = results.pop("samples")
     # The name that was given, not the folder that it stands for here.
     tracker.general_config_tracker.model_name = name
     tracker.general_config_tracker.model_name_sanitized = sanitize_model_name(name)
-    tracker.save_results_aggregated(results=results, samples=samples)
-    for task, entries in samples.items():
-        tracker.save_results_samples(task_name=task, samples=entries)
+    with TemporaryDirectory(prefix=".saving-", dir=out.parent) as saving:
+        tracker.output_path = saving
+        tracker.save_results_aggregated(results=results, samples=samples)
+        for task, entries in samples.items():
+            tracker.save_results_samples(task_name=task, samples=entries)
+        made = Path(saving) / folder.name
+        # The tracker logs what it could not write, and goes on.
+        for pattern in ("results_*.json", *(f"samples_{task}_*.jsonl" for task in samples)):
+            if not any(made.glob(pattern)):
+                raise BadInput(f"{out}: {pattern} could not be written; is there room on the disk?")
+        (made / ASKED).write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+        with replacing(folder) as beside:
+            made.rename(beside)
     return folder
 
 
@@ -128,7 +166,7 @@ def score_tasks(
         Folders and hub ids; all runs of the mapping where there are none.
     out : Path
         Results go to `out/results`, tables to `out`. A checkpoint whose results are there is not
-        scored again.
+        scored again; those of other tasks or conditions are refused.
     conditions : Conditions
     mapping : Path, optional
     chat : bool

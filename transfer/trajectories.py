@@ -82,11 +82,13 @@ def read_trajectory(
 def _whole_scales(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the rows of the scales that have every mixture of the table, at every stage."""
     wanted = set(frame["mixture"])
-    held = [
-        (str(rows["scale"].iloc[0]), set(rows["mixture"]))
-        for _, rows in frame.groupby(["scale", "stage"], sort=False)
+    held = {key: set(rows["mixture"]) for key, rows in frame.groupby(["scale", "stage"])}
+    stages = frame["stage"].unique()
+    gone = [
+        scale
+        for scale in frame["scale"].unique()
+        if any(held.get((scale, stage), set()) < wanted for stage in stages)
     ]
-    gone = list(dict.fromkeys(scale for scale, names in held if names < wanted))
     for scale in gone:
         warnings.warn(
             f"{path}: scale {scale} lacks runs of other scales' mixtures and is left out",
