@@ -109,6 +109,13 @@ def test_clear_of_chance_needs_the_margin():
     assert "1 of 2 (and as far below it on b) benchmarks" in findings.clear_of_chance(table)
 
 
+def test_an_interval_too_small_for_two_places_has_four():
+    assert findings.number(-0.0012, -0.003, 0.001) == "−0.0012 [−0.0030, 0.0010]"
+    assert findings.number(0.001, -0.01, 0.2) == "0.00 [−0.01, 0.20]"
+    assert findings.number(0.0, 0.0, 0.0) == "0.00 [0.00, 0.00]"
+    assert findings.number(0.5) == "0.50"
+
+
 def test_names_reads_as_english():
     assert findings.names([]) == "none"
     assert findings.names(["a"]) == "a"

@@ -40,13 +40,17 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def number(value: float, low: float | None = None, high: float | None = None) -> str:
-    """Return `0.49 [0.10, 0.80]`, or a dash where the value is absent."""
+    """Return `0.49 [0.10, 0.80]`, or a dash where the value is absent.
+
+    To four places where two would show nothing of any of them.
+    """
     if value is None or np.isnan(value):
         return "–"
-    shown = _signed(value)
-    if low is None or high is None or np.isnan(low) or np.isnan(high):
-        return shown
-    return f"{shown} [{_signed(low)}, {_signed(high)}]"
+    bounded = not (low is None or high is None or np.isnan(low) or np.isnan(high))
+    given = [value, low, high] if bounded else [value]
+    places = 4 if 0 < max(abs(one) for one in given if one is not None) < 0.005 else 2
+    shown, *ends = (f"{one:.{places}f}".replace("-", "−") for one in given)
+    return f"{shown} [{', '.join(ends)}]" if ends else shown
 
 
 def plain(name: object) -> str:
