@@ -139,6 +139,18 @@ def test_a_killed_run_goes_on_to_the_same_weights(space, stage):
     assert json.loads((whole / "run.json").read_text())["seconds"] > 1000
 
 
+def test_a_run_is_not_resumed_with_other_packages(space):
+    with pytest.raises(Killed):
+        pretrain(space, callbacks=[KillAt(7)])
+    path = space.checkpoint(PRETRAIN).with_name(f".{PRETRAIN.name}.training") / "versions.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(said | {"torch": "1.0"}))
+    with pytest.raises(BadInput, match=r"begun with torch 1\.0, now"):
+        pretrain(space)
+    path.write_text(json.dumps(said))
+    pretrain(space)
+
+
 def test_a_run_whose_weights_are_gone_is_trained_again(space):
     folder = pretrain(space)
     expected = weights(folder)

@@ -21,6 +21,7 @@ from transformers import PrinterCallback
 from transformers.utils import logging
 
 from transfer import plans
+from transfer.errors import BadInput
 from transfer.files import replacing, sha256
 from transfer.suite import Run, Suite
 from transfer.trainers import Clock, Progress, Snapshots, last_checkpoint, loss_of
@@ -93,6 +94,7 @@ class Job:
         if not plan.exists():
             with replacing(plan) as fresh:
                 fresh.write_text(text)
+        self._refuse_other_versions()
         logging.disable_progress_bar()
         trainer.train(resume_from_checkpoint=last_checkpoint(self.beside))
         seconds = clock.seconds
@@ -105,6 +107,19 @@ class Job:
             curve.to_csv(beside / "loss.csv", index=False)
         shutil.rmtree(self.beside)
         return self.folder
+
+    def _refuse_other_versions(self) -> None:
+        """Raise BadInput if the run was begun with other packages than there are now."""
+        path, now = self.beside / "versions.json", _versions()
+        if not path.exists():
+            with replacing(path) as fresh:
+                fresh.write_text(json.dumps(now))
+        was = json.loads(path.read_text())
+        if other := [name for name in now if was.get(name) != now[name]]:
+            raise BadInput(
+                f"{self.beside}: begun with {other[0]} {was.get(other[0])}, now it is "
+                f"{now[other[0]]}; restore that version, or remove the folder to begin again"
+            )
 
     def _save(self, model: Any, folder: Path, step: int, tokens: int, seconds: float) -> None:
         """Write a checkpoint in Hugging Face format, with its tokenizer and what made it."""
@@ -131,9 +146,13 @@ class Job:
             "device": torch.cuda.get_device_name() if cuda else "cpu",
             "processor": processor(),
             "checkpoint_sha256": sha256(weights),
-            "versions": {name: version(name) for name in PACKAGES},
+            "versions": _versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
 
 
 def processor() -> str:
