@@ -205,6 +205,9 @@ def test_the_headline_says_no_more_than_the_scales_allow():
     assert "above what noise would allow" not in said
     high = several.assign(value=[0.9, 0.2, 0.8, 0.7], ceiling=[0.8, 0.1, 0.9, 0.6])
     assert "On 2 of these 3 r is above what noise would allow" in findings.headline(high, told)
+    # Of scales with several seeds alone.
+    alone = high.assign(seeds=rows["seeds"])
+    assert "On 1 of these 1 r is above what noise would allow" in findings.headline(alone, told)
     nowhere = told.assign(value=np.nan, low=np.nan, high=np.nan)
     assert findings.headline(rows, nowhere).startswith("On no benchmark")
     assert findings.headline(rows, None) == ""

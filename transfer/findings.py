@@ -155,11 +155,12 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
             row["said"] = f"{shown} at scale {plain(scale)} ({count} of {len(rows)} benchmarks)"
             (alone if one_seed(rows) else found).append(row)
     parts = []
+    sure = per_benchmark[per_benchmark["scale"].isin([row["scale"] for row in found])]
     if found:
         parts = [
             f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}.** The "
             f"mean r across stages is {names(row['said'] for row in found)}. On the other "
-            f"benchmarks r, high or low, says little.{_above_ceiling(per_benchmark)}"
+            f"benchmarks r, high or low, says little.{_above_ceiling(sure)}"
         ]
     if alone:
         parts.append(

@@ -250,7 +250,8 @@ def _run_keys(run: Run, folder: Path) -> dict[str, Any]:
     if record.exists():
         try:
             said = json.loads(record.read_text(encoding="utf-8"))
-            keys |= {name: said[name] for name in Run.model_fields}
+            keys |= {name: said[name] for name in ("mixture", "scale", "seed")}
+            keys["stage"] = said.get("stage", run.stage)
             keys["step"] = said.get("step")
         except (json.JSONDecodeError, KeyError) as error:
             raise BadInput(f"{record}: cannot be read ({error}); train the run again") from None
