@@ -175,6 +175,15 @@ def command(path, *more):
     return [sys.executable, "-m", "transfer.cli", "suite", "run", str(path), "--jobs", "1", *more]
 
 
+def wait_for(come):
+    """Wait until something is there, a minute at most."""
+    for _ in range(1200):
+        if come():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come in a minute")
+
+
 @pytest.mark.slow
 def test_a_killed_grid_goes_on_and_ends_where_an_undisturbed_one_does(trainable, tmp_path):
     space = Workspace("small")
@@ -187,10 +196,7 @@ def test_a_killed_grid_goes_on_and_ends_where_an_undisturbed_one_does(trainable,
 
     begun = subprocess.Popen(command(trainable), start_new_session=True)
     halfway = space.root / "runs" / f".{run.name}.training"
-    for _ in range(1200):
-        if list(halfway.glob("checkpoint-*/trainer_state.json")):
-            break
-        time.sleep(0.05)
+    wait_for(lambda: any(halfway.glob("checkpoint-*/trainer_state.json")))
     os.killpg(begun.pid, signal.SIGKILL)
     begun.wait()
     assert not (space.checkpoint(run) / "model.safetensors").exists()
@@ -210,10 +216,7 @@ def test_what_a_step_finishes_after_snakemake_was_killed_is_kept(trainable):
     run = load_suite(trainable).runs(stages=["pretrain"])[0]
     begun = subprocess.Popen(command(trainable), start_new_session=True)
     halfway = space.root / "runs" / f".{run.name}.training"
-    for _ in range(1200):
-        if list(halfway.glob("checkpoint-*/trainer_state.json")):
-            break
-        time.sleep(0.05)
+    wait_for(lambda: any(halfway.glob("checkpoint-*/trainer_state.json")))
     (snakemake,) = Path(f"/proc/{begun.pid}/task/{begun.pid}/children").read_text().split()
     os.kill(begun.pid, signal.SIGKILL)
     begun.wait()
@@ -221,10 +224,7 @@ def test_what_a_step_finishes_after_snakemake_was_killed_is_kept(trainable):
     assert "another process runs this grid" in refused.stderr
     os.kill(int(snakemake), signal.SIGKILL)
     weights = space.checkpoint(run) / "model.safetensors"
-    for _ in range(1200):
-        if weights.exists():
-            break
-        time.sleep(0.05)
+    wait_for(weights.exists)
     made = weights.stat().st_mtime_ns
     subprocess.run(command(trainable), check=True)
     assert weights.stat().st_mtime_ns == made
