@@ -49,23 +49,6 @@ def test_a_ranking_that_is_noise_predicts_nothing_however_high_its_r():
     )
 
 
-def test_persistence_counts_each_benchmark_once():
-    table = pd.DataFrame(
-        {
-            "scale": "S",
-            "benchmark": list("abcd"),
-            "value": [0.8, -0.8, 0.1, np.nan],
-            "low": [0.5, -0.9, -0.4, np.nan],
-            "high": [0.9, -0.5, 0.5, np.nan],
-        }
-    )
-    mean = pd.DataFrame({"scale": ["S"], "value": [0.03], "low": [-0.1], "high": [0.2]})
-    said = findings.persistence(table, mean, "accuracy")
-    assert "over 3 benchmarks" in said
-    assert "For 1 of them the interval lies above zero, for 1 below, and for 1" in said
-    assert "1 more could not be measured" in said
-
-
 def test_one_scale_says_what_it_cannot_say():
     assert "cannot be answered yet" in comparisons.scales_compared(["S"], None, "accuracy")
 
@@ -133,85 +116,6 @@ def test_a_claim_has_one_line_with_its_verdicts_counted():
     short = findings.claims_in_short(card)
     assert short["claim"].tolist() == ["C1", "C2"]
     assert short["here"].tolist() == ["undecided (2), agrees (1)", "disagrees"]
-
-
-def test_benchmarks_that_are_clear_of_zero_are_told_from_noise_or_not():
-    rows = pd.DataFrame(
-        {
-            "scale": "S",
-            "benchmark": ["a", "b", "c"],
-            "value": [0.8, 0.7, 0.1],
-            "low": [0.5, 0.4, -0.5],
-            "high": [0.9, 0.9, 0.6],
-            "mark": ["measurable", "not measurable", "measurable"],
-        }
-    )
-    mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
-    said = findings.persistence(rows, mean, "accuracy")
-    assert "Of the 2 that are clear of zero, 1 are more signal than noise." in said
-    several = findings.persistence(rows.assign(seeds=3), mean, "accuracy")
-    assert several == said
-    one = findings.persistence(rows.assign(seeds=1), mean, "accuracy")
-    assert (
-        "more signal than the noise of items; that of seeds is not known, for there is one." in one
-    )
-    assert "clear of zero" not in findings.persistence(rows.drop(columns="mark"), mean, "accuracy")
-
-
-def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
-    rows = pd.DataFrame(
-        {
-            "scale": "S",
-            "benchmark": ["a", "b"],
-            "value": [0.8, 0.2],
-            "low": [0.5, -0.4],
-            "high": [0.9, 0.5],
-            "mark": ["measurable", "not measurable"],
-        }
-    )
-    mean = pd.DataFrame({"scale": ["S"], "value": [0.5], "low": [0.2], "high": [0.7]})
-    told = mean.assign(value=0.8, low=0.5, high=0.9)
-    said = findings.persistence(rows, mean, "accuracy", told)
-    assert "Over those whose ranking is more signal than noise at both stages, 1 of 2," in said
-    assert "**0.80 [0.50, 0.90]**; on the others r, high or low, says little" in said
-    none = findings.persistence(rows.assign(mark="not measurable"), mean, "accuracy", told)
-    assert none.endswith("No ranking is more signal than noise at both stages.")
-    everything = findings.persistence(rows.assign(mark="measurable"), mean, "accuracy", told)
-    assert everything.endswith("**0.80 [0.50, 0.90]**.")
-
-
-def test_the_headline_says_no_more_than_the_scales_allow():
-    rows = pd.DataFrame(
-        {
-            "scale": ["S", "S", "M", "M"],
-            "benchmark": ["a", "b"] * 2,
-            "mark": ["measurable", "not measurable", "measurable", "measurable"],
-            "seeds": [3, 3, 1, 1],
-        }
-    )
-    told = pd.DataFrame(
-        {"scale": ["S", "M"], "value": [0.9, 0.8], "low": [0.7, 0.3], "high": [0.95, 0.9]}
-    )
-    said = findings.headline(rows, told)
-    assert "signal than noise, fine-tuning keeps it.** The mean" in said
-    assert "is 0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks). On the" in said
-    assert said.endswith("it is 0.80 [0.30, 0.90] at scale M (2 of 2 benchmarks).")
-    # A scale with one seed decides nothing beside one with several.
-    assert "keeps it.**" in findings.headline(rows, told.assign(value=[0.9, 0.6]))
-    several = rows.assign(seeds=3)
-    assert "keeps it in part.**" in findings.headline(several, told.assign(value=[0.9, 0.6]))
-    assert "it is undecided whether" in findings.headline(several, told.assign(low=[0.7, -0.1]))
-    assert "By that of items alone, fine" in findings.headline(rows.assign(seeds=1), told)
-    assert "above what noise would allow" not in said
-    high = several.assign(value=[0.9, 0.2, 0.8, 0.7], ceiling=[0.8, 0.1, 0.9, 0.6])
-    assert "On 2 of these 3 r is above what noise would allow" in findings.headline(high, told)
-    # Of scales with several seeds alone.
-    alone = high.assign(seeds=rows["seeds"])
-    assert "On 1 of these 1 r is above what noise would allow" in findings.headline(alone, told)
-    nowhere = told.assign(value=np.nan, low=np.nan, high=np.nan)
-    assert findings.headline(rows, nowhere).startswith("On no benchmark")
-    assert findings.headline(rows, None) == ""
-    assert findings.headline(rows.drop(columns="mark"), told) == ""
 
 
 def test_witnesses_are_said_beside_chance():

@@ -21,7 +21,7 @@ from transfer.errors import BadInput
 from transfer.files import replacing, sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
-from transfer.plans import recipe, record, refuse_stale
+from transfer.plans import changed, recipe, record, refuse_stale
 from transfer.suite import Run, Suite, load_suite
 from transfer.tables import (
     MEASURES,
@@ -73,9 +73,9 @@ def collect(name: str, replace: bool = False) -> str:
         _refuse_mixed(suite, run, space)
     others = _others(finished, space, folder)
     if others and not replace:
-        name, what = next(iter(others.items()))
+        run_name, what = next(iter(others.items()))
         raise BadInput(
-            f"{folder / 'runs.csv'}: run {name} is committed from another {what}; "
+            f"{folder / 'runs.csv'}: run {run_name} is committed from another {what}; "
             "give --replace to put this one in its place"
         )
     for run in finished:
@@ -123,10 +123,9 @@ def _committed(folder: Path) -> dict[str, str]:
 def _refuse_mixed(suite: Suite, run: Run, space: Workspace) -> None:
     """Raise BadInput if a run is of another recipe than the suite's, or its tables of others."""
     said = record(space.checkpoint(run))
-    now = recipe(suite, run)
-    if changed := [key for key in now if said["plan"].get(key) != now[key]]:
+    if other := changed(said["plan"], recipe(suite, run)):
         raise BadInput(
-            f"{space.checkpoint(run)}: trained with another {changed[0]} than the suite file's; "
+            f"{space.checkpoint(run)}: trained with another {other[0]} than the suite file's; "
             "restore it, or remove the folder and train the run again"
         )
     for path in (space.items(run), space.control(run)):
@@ -179,7 +178,6 @@ def _write_conditions(
     from transfer.conditions import TRAJECTORY
 
     gone = [run for run in finished if run.name in replaced]
-
     controls = [space.control(run) for run in finished if space.control(run).exists()]
     ways = [space.trajectory(run) for run in finished if space.trajectory(run).exists()]
     fresh = measure_runs(controls, suite) if controls else None

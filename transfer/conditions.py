@@ -68,8 +68,8 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
 def _snapshots(suite: Suite, run: Run, workspace: Workspace) -> list[Path]:
     """Return the checkpoints on the way, in order."""
     end = record(workspace.checkpoint(run))
-    wanted = [max(1, round(share * end["step"])) for share in suite.points(run)]
-    found = [workspace.snapshots(run) / f"step-{step}" for step in sorted(set(wanted))]
+    steps = suite.steps(run, end["step"])
+    found = [workspace.snapshots(run) / f"step-{step}" for step in steps]
     for folder in found:
         if not (folder / "model.safetensors").exists() or record(folder)["plan"] != end["plan"]:
             raise BadInput(

@@ -203,7 +203,7 @@ def committed_runs(suite: Suite) -> frozenset[str]:
     items = {
         path.stem
         for path in (folder / "items").glob("*.parquet")
-        if wanted <= read_metadata(path)["items_sha256"].keys()
+        if wanted <= read_metadata(path).get("items_sha256", {}).keys()
     }
     controls = _runs_in(folder / "control.parquet")
     ways = _runs_in(folder / "trajectory.parquet")

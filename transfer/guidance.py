@@ -1,7 +1,7 @@
 """Sentences on what to do: what web filters and code do, what to trust, and what to check twice.
 
 Like those of `transfer.findings`, they depend on the data alone, and an undecided result is called
-one. Each takes tidy tables with `value, low, high` and returns Markdown.
+one. Each but `alone` takes tidy tables with `value, low, high`; all return Markdown.
 """
 
 from __future__ import annotations

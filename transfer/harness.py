@@ -128,8 +128,7 @@ class TransferLM(HFLM):
             ):
                 windows.append((None, *make_disjoint_window(window)))
                 owners.append(number)
-        encoded = [Encoded(tuple(context), tuple(target)) for _, context, target in windows]
-        values = self._scores(encoded).loglikelihood
+        values = self._scores(_encoded(windows)).loglikelihood
         totals = np.bincount(owners, values, len(requests)) if owners else np.zeros(len(requests))
         for at in np.flatnonzero(np.isnan(totals)).tolist():
             raise BadInput(f"{_where(requests[at])}: the model returns NaN")
@@ -144,8 +143,7 @@ class TransferLM(HFLM):
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
         """Return the same for token ids; what other parts of lm-evaluation-harness call."""
-        encoded = [Encoded(tuple(context), tuple(target)) for _, context, target in requests]
-        scores = self._scores(encoded)
+        scores = self._scores(_encoded(requests))
         for at in np.flatnonzero(np.isnan(scores.loglikelihood)).tolist():
             raise BadInput(f"request {at + 1} of {len(requests)}: the model returns NaN")
         return _answers(scores)
@@ -161,6 +159,10 @@ class TransferLM(HFLM):
 
 def _answers(scores: Scores) -> list[tuple[float, bool]]:
     return list(zip(scores.loglikelihood.tolist(), scores.greedy.tolist(), strict=True))
+
+
+def _encoded(requests: Sequence[TokenRequest]) -> list[Encoded]:
+    return [Encoded(tuple(context), tuple(target)) for _, context, target in requests]
 
 
 def _where(request: Any) -> str:

@@ -75,7 +75,7 @@ class Job:
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Progress(self.run.name))
         count = np.cumsum(tokens)
-        points = [max(1, round(share * len(tokens))) for share in self.suite.points(self.run)]
+        points = self.suite.steps(self.run, len(tokens))
         clock = Clock()
         trainer.add_callback(clock)
 
@@ -115,7 +115,7 @@ class Job:
             with replacing(path) as fresh:
                 fresh.write_text(json.dumps(now))
         was = json.loads(path.read_text())
-        if other := [name for name in now if was.get(name) != now[name]]:
+        if other := plans.changed(was, now):
             raise BadInput(
                 f"{self.beside}: begun with {other[0]} {was.get(other[0])}, now it is "
                 f"{now[other[0]]}; restore that version, or remove the folder to begin again"

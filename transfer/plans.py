@@ -88,12 +88,16 @@ def record(folder: Path) -> dict[str, Any]:
     return said
 
 
+def changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `now` that `was` has otherwise or not at all."""
+    return [key for key in now if was.get(key) != now[key]]
+
+
 def refuse_other(folder: Path, now: Mapping[str, Any]) -> None:
     """Raise BadInput if a finished run was made of something else than a plan says."""
-    was = record(folder)["plan"]
-    if changed := [key for key in now if was.get(key) != now[key]]:
+    if other := changed(record(folder)["plan"], now):
         raise BadInput(
-            f"{folder}: trained with another {changed[0]} than now; remove the folder to "
+            f"{folder}: trained with another {other[0]} than now; remove the folder to "
             "train the run again, or restore what changed"
         )
 
@@ -131,16 +135,12 @@ def refuse_stale(path: Path, weights: str, items: Mapping[str, str]) -> None:
         The hash of each benchmark's items; those that cannot be had are left out.
     """
     said = read_metadata(path)
-    other = None
-    if said["checkpoint_sha256"] != weights:
-        other = "weights"
-    for name, digest in items.items():
-        if said["items_sha256"].get(name) != digest:
-            other = other or f"items of {name}"
-    if other is not None:
+    other = ["weights"] if said["checkpoint_sha256"] != weights else []
+    other += [f"items of {name}" for name in changed(said["items_sha256"], items)]
+    if other:
         raise BadInput(
-            f"{path}: scored with other {other} than those that are there now; remove it to score "
-            "the run again, or restore what changed"
+            f"{path}: scored with other {other[0]} than those that are there now; remove it to "
+            "score the run again, or restore what changed"
         )
 
 

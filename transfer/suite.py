@@ -126,6 +126,10 @@ class Suite(Entry):
             return ()
         return along.pretrain if run.stage == "pretrain" else along.sft
 
+    def steps(self, run: Run, total: int) -> list[int]:
+        """Return the steps, of a total, after which a run is kept to be scored; see `points`."""
+        return sorted({max(1, round(share * total)) for share in self.points(run)})
+
     def runs(
         self,
         mixtures: Sequence[str] | None = None,

@@ -18,6 +18,7 @@ from rich.console import Console
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.hub import checkpoint_folder
+from transfer.plans import changed
 
 ASKED = "asked.json"
 
@@ -86,7 +87,7 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
     }
     if (folder / ASKED).exists():
         was = json.loads((folder / ASKED).read_text(encoding="utf-8"))
-        if other := [key for key in asked if was.get(key) != asked[key]]:
+        if other := changed(was, asked):
             raise BadInput(
                 f"{folder}: has results of other {other[0]} ({was.get(other[0])}); give another "
                 "--out, or remove the folder"

@@ -18,7 +18,7 @@ from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import data_folder
 from transfer.measures import measure_runs
-from transfer.plans import recipe, record
+from transfer.plans import changed, recipe, record
 from transfer.suite import Run, Suite, repository
 from transfer.tables import METRICS, read_items, read_measures_table
 from transfer.workspace import Workspace
@@ -248,11 +248,9 @@ def check_checkpoints(data: Committed) -> Check:
         said, (_, scored) = record(folder), data.items(folder.name)
         if said["checkpoint_sha256"] != weights[folder.name]:
             wrong.append(f"run.json of {folder.name} is of other weights")
-        now = recipe(data.suite, Run.parse(folder.name))
         wrong += [
             f"run.json of {folder.name} has another {key} than the suite file"
-            for key in now
-            if said["plan"].get(key) != now[key]
+            for key in changed(said["plan"], recipe(data.suite, Run.parse(folder.name)))
         ]
         if (was := scored.get("config_sha256")) and was != sha256(folder / "config.json"):
             wrong.append(f"config.json of {folder.name} is not the one that was scored")

@@ -28,6 +28,7 @@ MODULES = (
     "transfer.claims",
     "transfer.charts",
     "transfer.findings",
+    "transfer.persistence",
     "transfer.guidance",
     "transfer.tiers",
     "transfer.sortable",
