@@ -44,6 +44,26 @@ def test_plan_counts_runs_and_takes_hours_from_what_was_measured(study):
     )
 
 
+def test_a_scale_without_runs_takes_what_its_operations_take(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(grid, "repository", lambda: tmp_path)
+    mini = load_suite("mini")
+    scales = [mini.scale(name).model_dump(mode="json") | {"seeds": [0]} for name in ("S", "M")]
+    study = load_suite(write_suite(tmp_path / "small.yaml", scales=scales))
+    finish(study.runs(scales=["S"])[0], Workspace("small"))
+    rows = planning.plan(study, study.runs()).set_index(["scale", "stage"])
+    small, large = rows.loc[("S", "pretrain")], rows.loc[("M", "pretrain")]
+    assert large["hours"] / small["hours"] == pytest.approx(large["pflop"] / small["pflop"])
+
+
+def test_hours_on_a_gpu_are_not_those_of_a_core(study, tmp_path):
+    committed = tmp_path / "data" / "small" / "runs.csv"
+    committed.parent.mkdir(parents=True)
+    rows = "scale,stage,seconds,device\nS,pretrain,36,cpu\nS,pretrain,1,NVIDIA H200\n"
+    committed.write_text(rows + "S,sft,1,NVIDIA H200\n")
+    assert planning.measured_seconds(study) == {("S", "pretrain"): 36.0}
+
+
 def test_status_tells_done_running_failed_and_left_apart(study):
     space = Workspace("small")
     first, tuned, second, _ = study.runs()

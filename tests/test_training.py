@@ -9,7 +9,7 @@ import torch
 from small_model import ASSISTANT, fill_workspace, sentences, small_suite, tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from transfer import trainers, training
+from transfer import jobs, trainers, training
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.suite import Run
@@ -272,3 +272,19 @@ def test_points_on_the_way_are_kept_and_change_nothing(space):
     assert losses == sorted(losses, reverse=True)
     # Another seed is not on the way.
     assert suite.points(Run.parse("V1P0-S-s1-pretrain")) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "said"),
+    [("avx2", "bf16", True), ("avx2", "float32", False), ("avx512_bf16", "bf16", False)],
+)
+def test_bfloat16_without_its_instructions_is_told(monkeypatch, kind, precision, said):
+    monkeypatch.setattr(jobs, "processor", lambda: f"a processor {kind}")
+    monkeypatch.setattr(jobs.torch.accelerator, "is_available", lambda: False)
+    whole = small_suite()
+    recipes = {
+        stage: getattr(whole, stage).model_copy(update={"precision": precision})
+        for stage in ("pretrain", "sft")
+    }
+    warning = jobs.slow_bfloat16(whole.model_copy(update=recipes))
+    assert ("no instructions for bfloat16" in warning) is said

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -149,6 +150,26 @@ def test_items_that_are_gone_or_left_over_are_named(study, tmp_path):
         "run V1P1-S-s0-sft has no items",
         "items of V9P1-S-s0-sft have no row in runs.csv",
     ]
+
+
+@pytest.mark.parametrize(
+    ("nats", "off", "held"),
+    [(-8, 9e-5, True), (-8, 1.3e-4, False), (-800, 1.3e-4, True), (-800, 2e-4, False)],
+)
+def test_a_score_is_made_again_to_float32s_own_step(study, tmp_path, monkeypatch, nats, off, held):
+    def again(folders, built):
+        for folder in folders:
+            path = tmp_path / "data" / "small" / "items" / f"{folder.name}.parquet"
+            items, said = read_items(path)
+            level = [np.full(len(cell), nats, np.float32) for cell in items["loglikelihood"]]
+            write_items(path, items.assign(loglikelihood=level), said)
+            moved = [cell - np.float32(off) for cell in level]
+            yield folder, items.assign(loglikelihood=moved)
+
+    monkeypatch.setattr("transfer.scoring.score_each", again)
+    *_, check = verify(study)
+    assert check.number == 4
+    assert (check.differences == []) is held
 
 
 def test_without_data_it_says_what_to_do(study, tmp_path):

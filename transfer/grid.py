@@ -139,6 +139,11 @@ def run_grid(
     environment = {**os.environ, "PATH": path}
     if dry_run:
         return subprocess.run(command, check=False, env=environment).returncode
+    if not executor:
+        from transfer.jobs import slow_bfloat16
+
+        if warning := slow_bfloat16(suite):
+            print(f"Note: {warning}.", file=sys.stderr)
     with holding(lock) as descriptor:
         # Snakemake holds the lock too: it may outlive this process.
         return subprocess.run(

@@ -70,7 +70,7 @@ class Job:
             "dataloader_drop_last": True,
         }
 
-    def train(self, trainer: Any, tokens: np.ndarray, compiled: bool) -> Path:
+    def train(self, trainer: Any, tokens: np.ndarray, compiled: bool | None) -> Path:
         """Train from the last checkpoint, if any, and return the finished run's folder."""
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Progress(self.run.name))
@@ -85,6 +85,8 @@ class Job:
 
         trainer.add_callback(Snapshots(points, keep))
         dense = self.run.stage == "pretrain"
+        if compiled is None:
+            compiled = trainer.model.device.type == "cpu"
         trainer.model.forward = loss_of(trainer.model, compiled, dense)
         trainer.model_accepts_loss_kwargs = False
         plan = self.beside / "plan.json"
@@ -149,6 +151,23 @@ class Job:
             "versions": _versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def slow_bfloat16(suite: Suite) -> str:
+    """Return what to know before a suite's training starts here, or nothing.
+
+    A CPU without instructions for bfloat16 multiplies in software.
+    """
+    recipes = (suite.pretrain, suite.sft)
+    slow = processor().endswith("avx2") and not torch.accelerator.is_available()
+    if not slow or all(recipe.precision != "bf16" for recipe in recipes):
+        return ""
+    return (
+        f"this processor ({processor()}) has no instructions for bfloat16, which suite "
+        f"{suite.name} trains in: a step takes tens of times as long. Train on one that has "
+        "them (avx512_bf16, amx_bf16) or on a GPU; `precision: float32` in the suite file is "
+        "another recipe, whose runs do not go with those that are there"
+    )
 
 
 def _versions() -> dict[str, str]:

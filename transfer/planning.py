@@ -43,9 +43,8 @@ def plan(suite: Suite, runs: Sequence[Run], tflops: float | None = None) -> pd.D
     suite : Suite
     runs : sequence of Run
     tflops : float, optional
-        Sustained teraflops of one device. Without it, hours are what runs of the same scale and
-        stage took, in the workspace or in `data/<suite>/runs.csv`, on one core; NaN where there is
-        none.
+        Sustained teraflops of one device. Without it, hours are what runs took (see
+        `measured_seconds`); NaN where there is none of a stage.
 
     Returns
     -------
@@ -60,8 +59,8 @@ def plan(suite: Suite, runs: Sequence[Run], tflops: float | None = None) -> pd.D
             count = sum(run.scale == scale.name and run.stage == stage for run in runs)
             if not count:
                 continue
-            tokens, length = _tokens(suite, scale, stage)
-            flops = training_flops(scale, suite.tokenizer.vocabulary, tokens, length)
+            tokens, _ = _tokens(suite, scale, stage)
+            flops = _flops(suite, scale, stage)
             each = flops / (tflops * 1e12) if tflops else seconds.get((scale.name, stage), np.nan)
             weights = parameters(scale, suite.tokenizer.vocabulary)["total"]
             rows.append(
@@ -79,20 +78,33 @@ def plan(suite: Suite, runs: Sequence[Run], tflops: float | None = None) -> pd.D
 
 
 def measured_seconds(suite: Suite) -> dict[tuple[str, str], float]:
-    """Return the median seconds that a run of each scale and stage took to train."""
+    """Return the median seconds that a run of each scale and stage took to train.
+
+    Those of this workspace, or else those of committed runs on one core of a CPU. A scale without
+    any takes as long as its operations take at the median rate of that stage's other scales.
+    """
     took: dict[tuple[str, str], list[float]] = {}
     here: dict[tuple[str, str], list[float]] = {}
     committed = data_folder(suite.name) / "runs.csv"
     if committed.exists():
         for row in pd.read_csv(committed).to_dict("records"):
-            took.setdefault((row["scale"], row["stage"]), []).append(row["seconds"])
+            if row["device"] == "cpu":
+                took.setdefault((row["scale"], row["stage"]), []).append(row["seconds"])
     for run in suite.runs():
         record = Workspace(suite.name).checkpoint(run) / "run.json"
         if record.exists():
             said = json.loads(record.read_text(encoding="utf-8"))
             here.setdefault((run.scale, run.stage), []).append(float(said["seconds"]))
     # What this machine took counts, where it took anything.
-    return {key: float(np.median(values)) for key, values in (took | here).items()}
+    seconds = {key: float(np.median(values)) for key, values in (took | here).items()}
+    scales = {scale.name: scale for scale in suite.scales}
+    for stage in STAGES:
+        flops = {name: _flops(suite, scale, stage) for name, scale in scales.items()}
+        rates = [flops[name] / seconds[name, stage] for name in flops if (name, stage) in seconds]
+        for name in flops:
+            if rates:
+                seconds.setdefault((name, stage), flops[name] / float(np.median(rates)))
+    return seconds
 
 
 def jobs(suite: Suite, runs: Sequence[Run]) -> list[tuple[Run, str, Path]]:
@@ -156,6 +168,12 @@ def failures(suite: Suite, runs: Sequence[Run]) -> list[tuple[str, str, str, Pat
         if state(space, run, step, closes) == "failed"
         for log in [space.log(run, step)]
     ]
+
+
+def _flops(suite: Suite, scale: Scale, stage: str) -> float:
+    """Return the floating-point operations of training one run, padding included at most."""
+    tokens, length = _tokens(suite, scale, stage)
+    return training_flops(scale, suite.tokenizer.vocabulary, tokens, length)
 
 
 def _tokens(suite: Suite, scale: Scale, stage: str) -> tuple[float, int]:

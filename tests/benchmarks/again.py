@@ -31,7 +31,7 @@ COMMITTED = repository() / "data" / "mini"
 class Again(NamedTuple):
     """A run trained again, beside the one that is committed.
 
-    `then` and `now` are processors; the first is empty where it was not written down. `same` says
+    `then` and `now` are processors, or GPUs; the first is empty where it was not written down. `same` says
     whether the hashes of the weights are equal. Differences are over log-likelihoods, in nats;
     `changed` counts items whose selected option is another, `accuracy` is the mean over benchmarks
     of how far accuracy moved.
@@ -64,7 +64,11 @@ def again(names: Sequence[str]) -> Iterator[Again]:
             record = json.loads((space / "runs" / name / "run.json").read_text())
             moved = compare(COMMITTED / table, space / table)
         same = record["checkpoint_sha256"] == row["checkpoint_sha256"]
-        yield Again(name, row["processor"], record["processor"], same, *moved)
+        then, now = (
+            said["processor"] if said["device"] == "cpu" else said["device"]
+            for said in (row, record)
+        )
+        yield Again(name, then, now, same, *moved)
 
 
 def borrow(run: Run, place: Path, parent_sha256: str) -> None:
