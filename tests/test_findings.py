@@ -69,8 +69,7 @@ def test_stronger_is_undecided_when_the_interval_holds_zero():
     )
     part = row.assign(value=0.02, low=-0.2, high=0.2)
     assert findings.stronger(row, "confidence", "accuracy", part).endswith(
-        "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] where the ranking by accuracy is more "
-        "signal than noise."
+        "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] where the ranking by accuracy is measurable."
     )
     nothing = part.assign(value=np.nan)
     assert "signal than noise" not in findings.stronger(row, "confidence", "accuracy", nothing)
@@ -97,6 +96,7 @@ def test_an_interval_too_small_for_two_places_has_four():
     assert findings.number(0.001, -0.01, 0.2) == "0.00 [−0.01, 0.20]"
     assert findings.number(0.0, 0.0, 0.0) == "0.00 [0.00, 0.00]"
     assert findings.number(0.5) == "0.50"
+    assert findings.number(-0.001, -0.01, 0.2) == "0.00 [−0.01, 0.20]"
 
 
 def test_names_reads_as_english():

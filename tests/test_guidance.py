@@ -83,7 +83,9 @@ def test_trust_that_rests_on_one_seed_says_so():
     table = with_tiers(intervals(scale="S", benchmark=["a", "b", "c", "d"]))
     for say in (guidance.trust, guidance.trust_in_short):
         assert say(table.assign(seeds=1)).endswith(guidance.ONE_SEED)
+        assert "if another seed agrees" in say(table.assign(seeds=1))
         assert guidance.ONE_SEED not in say(table.assign(seeds=3))
+        assert "another seed" not in say(table.assign(seeds=3))
         assert guidance.ONE_SEED not in say(table)
 
 

@@ -124,7 +124,7 @@ def stronger(
         part = None if told is None else records(told.loc[told["scale"] == row["scale"]])[0]
         if part is not None and not np.isnan(part["value"]):
             shown = number(part["value"], part["low"], part["high"])
-            words += f", and {shown} where the ranking by {second} is more signal than noise"
+            words += f", and {shown} where the ranking by {second} is measurable"
         said.append(f"At scale {plain(row['scale'])} {words}.")
     return " ".join(said)
 
@@ -239,7 +239,8 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _signed(value: float, places: int = 2) -> str:
-    return f"{value:.{places}f}".replace("-", "−")
+    shown = f"{value:.{places}f}"
+    return shown.replace("-", "−" if float(shown) else "")
 
 
 def verdicts(card: pd.DataFrame) -> str:

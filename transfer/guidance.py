@@ -20,7 +20,9 @@ COIN = 0.5
 FEW = 4
 """Names in a short sentence; of more, the others are counted."""
 
-ONE_SEED = "It rests on one seed, so some of it may be that seed's luck."
+ONE_SEED = "It rests on one seed, whose luck alone can make such a ranking."
+
+IF_ANOTHER = ", if another seed agrees,"
 
 
 def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
@@ -65,11 +67,15 @@ def code(r: pd.DataFrame, metric: str) -> str:
         measured = int(rows["low"].notna().sum())
         said.append(
             f"- At scale {plain(scale)}, {WHEN.get(str(stage), plain(stage))} fine-tuning, more "
-            f"code goes with higher {metric} on **{len(up)}** of {measured} benchmarks "
-            f"({names(up)}), with lower {metric} on **{len(down)}** ({names(down)}); on "
+            f"code goes with higher {metric} on **{len(up)}** of {measured} benchmarks"
+            f"{_listed(up)}, with lower {metric} on **{len(down)}**{_listed(down)}; on "
             f"{measured - len(up) - len(down)} the interval holds zero."
         )
     return "\n".join(said)
+
+
+def _listed(found: list[str]) -> str:
+    return f" ({names(found)})" if found else ""
 
 
 def trust(tiers: pd.DataFrame) -> str:
@@ -103,7 +109,8 @@ def trust(tiers: pd.DataFrame) -> str:
                     for row in records(part)
                 ]
             beyond = _beyond(part) if name in ("holds", "persists") else ""
-            lines.append(f"- {words[name]}: {names(shown)}.{beyond}")
+            what = words[name] + (IF_ANOTHER[:-1] if one_seed(rows) and name == "holds" else "")
+            lines.append(f"- {what}: {names(shown)}.{beyond}")
         said.append("\n".join([*lines, *(["", ONE_SEED] if one_seed(rows) else [])]))
     return "\n\n".join(said)
 
@@ -132,7 +139,7 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
         holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
         others = len(rows) - len(holds) - len(persists)
         said.append(
-            f"At scale {plain(scale)} trust {few(holds)}"
+            f"At scale {plain(scale)} trust{IF_ANOTHER if one_seed(rows) else ''} {few(holds)}"
             + (f"; look twice at {few(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
             + (f" {ONE_SEED}" if one_seed(rows) else "")
@@ -224,10 +231,11 @@ def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool 
     held = decided[decided["low"].notna()]
     open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
     which = f" ({listed(alike)})" if alike else ""
+    rest = f"all {len(open_)}" if len(open_) == len(held) else f"{len(open_)}"
     said = (
         f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
         f"**{len(alike)}** of {len(held)} benchmarks{which}; by chance about one in "
-        f"forty would. On {len(open_)} these mixtures cannot tell it from a coin "
+        f"forty would. On {rest} these mixtures cannot tell it from a coin "
         f"({listed(open_)}): the order may change, or that of either scale may be noise."
     )
     if other:

@@ -99,7 +99,8 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     sure = per_benchmark[per_benchmark["scale"].isin([row["scale"] for row in found])]
     if found:
         parts = [
-            f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}.** The "
+            f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}**: on "
+            f"{(sure['mark'] == 'measurable').sum()} of {len(sure)} rankings. The "
             f"mean r across stages is {names(row['said'] for row in found)}. On the other "
             f"benchmarks r, high or low, says little.{_above_ceiling(sure)}"
         ]
@@ -120,8 +121,10 @@ def _above_ceiling(rows: pd.DataFrame) -> str:
     able = rows[rows["mark"] == "measurable"]
     if "ceiling" not in able or not len(over := able[able["value"] > able["ceiling"]]):
         return ""
+    every = len(over) == len(able) > 1
+    these = f"all {len(able)}" if every else f"{len(over)} of these {len(able)}"
     return (
-        f" On {len(over)} of these {len(able)} r is above what noise would allow if each stage "
+        f" On {these} r is above what noise would allow if each stage "
         "had its own, so part of it may be luck that both share: a run is fine-tuned from its own "
         "pretraining."
     )
