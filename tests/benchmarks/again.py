@@ -33,8 +33,8 @@ class Again(NamedTuple):
 
     `then` and `now` are processors, or GPUs; the first is empty where it was not written down.
     `same` says whether the hashes of the weights are equal. Differences are over log-likelihoods,
-    in nats; `changed` counts items whose selected option is another, `accuracy` is the mean over benchmarks
-    of how far accuracy moved.
+    in nats; `changed` counts items whose selected option is another, `accuracy` is the mean over
+    benchmarks of how far accuracy moved.
     """
 
     run: str
