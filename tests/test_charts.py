@@ -122,6 +122,17 @@ def on_the_way():
     )
 
 
+def foretold():
+    return estimates(
+        [
+            {"scale": scale, "metric": metric, "point": f"pretrain {share} %"}
+            for share in (6, 50, 100)
+            for scale in ("S", "M")
+            for metric in ("accuracy", "confidence")
+        ]
+    )
+
+
 def covered():
     return pd.DataFrame(
         {
@@ -183,6 +194,7 @@ FIGURES = {
     "specification_chart": lambda: charts.specification_chart(specified()),
     "context_use": lambda: charts.context_use(lost()),
     "learning_curves": lambda: charts.learning_curves(on_the_way(), "accuracy above chance"),
+    "foresight": lambda: charts.foresight(foretold(), "mean r with the end"),
     "transfer_by_category": lambda: charts.transfer_by_category(
         per_category("metric", ("accuracy", "confidence"), ("S", "M"))
     ),

@@ -5,7 +5,7 @@ The functions take tidy tables (`transfer.protocols.tidy`): one row an estimate,
 the top of a notebook, so that the figures are shown as the book needs them.
 """
 
-from transfer.charts.conditions import context_use, learning_curves
+from transfer.charts.conditions import context_use, foresight, learning_curves
 from transfer.charts.doubt import coverage_chart, power_curves, specification_chart
 from transfer.charts.estimates import unmeasured
 from transfer.charts.linked import linked_mixtures
@@ -32,6 +32,7 @@ __all__ = [
     "coverage_chart",
     "enable",
     "factor_effects_chart",
+    "foresight",
     "learning_curves",
     "linked_mixtures",
     "loss_curves",

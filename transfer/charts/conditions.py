@@ -9,13 +9,17 @@ from transfer.charts.estimates import (
     Encoding,
     describe_estimates,
     estimates,
+    layered,
     need,
     several,
 )
 from transfer.charts.palette import (
     CATEGORY,
+    METRIC_SHAPE,
+    REFERENCE,
     SCALE_SIZE,
     SPARE_COLOURS,
+    SPARE_SHAPES,
     STAGE_SHAPE,
     ordered,
     worn,
@@ -92,3 +96,49 @@ def learning_curves(table: pd.DataFrame, quantity: str) -> alt.Chart:
         )
         .properties(width="container", height=280, description=f"{words}.".replace("-", "−"))
     )
+
+
+def foresight(table: pd.DataFrame, quantity: str) -> alt.LayerChart:
+    """Return a quantity at the points of training with its intervals, one line a scale and metric.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `scale, metric, point` (its label, in order), `value, low, high`.
+    quantity : str
+        Title of the axis.
+    """
+    need(table, "scale", "metric", "point", "value", "low", "high")
+    points = list(dict.fromkeys(table["point"]))
+    scales, metrics = (list(dict.fromkeys(table[name])) for name in ("scale", "metric"))
+    lines = [f"{metric}, {scale}" for scale in scales for metric in metrics]
+    rows = table.assign(line=table["metric"] + ", " + table["scale"])
+    shapes = worn(metrics, METRIC_SHAPE, SPARE_SHAPES)
+    base = alt.Chart(rows).encode(
+        x=alt.X("point:N", sort=points, title="point of training", axis=alt.Axis(labelAngle=-45)),
+        xOffset=alt.XOffset("line:N", sort=lines),
+        color=alt.Color(
+            "scale:N",
+            scale=alt.Scale(domain=scales, range=list(SPARE_COLOURS[: len(scales)])),
+            legend=alt.Legend(title="scale"),
+        ),
+        tooltip=["line:N", "point:N", *(f"{name}:Q" for name in ("value", "low", "high"))],
+    )
+    height = alt.Y("value:Q", title=quantity, axis=alt.Axis(tickCount=5))
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=REFERENCE).encode(y="zero:Q")
+    marks = base.mark_point(filled=True, size=60, opacity=1).encode(
+        y=height,
+        shape=alt.Shape(
+            "metric:N",
+            scale=alt.Scale(domain=metrics, range=shapes),
+            legend=alt.Legend(title=None),
+        ),
+    )
+    layers = [
+        zero,
+        base.mark_line(strokeWidth=1, opacity=0.6).encode(y=height, detail="line:N"),
+        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=quantity), y2="high:Q"),
+        marks,
+    ]
+    named = rows.assign(at=rows["point"] + " " + rows["line"])
+    return layered(layers, 320, describe_estimates(named, "at", quantity))
