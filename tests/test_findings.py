@@ -72,7 +72,7 @@ def test_stronger_is_undecided_when_the_interval_holds_zero():
         "0.30 [0.05, 0.60], and 0.02 [−0.20, 0.20] where the ranking by accuracy is measurable."
     )
     nothing = part.assign(value=np.nan)
-    assert "signal than noise" not in findings.stronger(row, "confidence", "accuracy", nothing)
+    assert "measurable" not in findings.stronger(row, "confidence", "accuracy", nothing)
 
 
 def test_clear_of_chance_needs_the_margin():

@@ -22,7 +22,7 @@ FEW = 4
 
 ONE_SEED = "It rests on one seed, whose luck alone can make such a ranking."
 
-IF_ANOTHER = ", if another seed agrees,"
+IF_ANOTHER = "if another seed agrees"
 
 
 def filters(contrasts: pd.DataFrame, what: str, unit: str = "") -> str:
@@ -109,7 +109,7 @@ def trust(tiers: pd.DataFrame) -> str:
                     for row in records(part)
                 ]
             beyond = _beyond(part) if name in ("holds", "persists") else ""
-            what = words[name] + (IF_ANOTHER[:-1] if one_seed(rows) and name == "holds" else "")
+            what = words[name] + (f", {IF_ANOTHER}" if one_seed(rows) and name == "holds" else "")
             lines.append(f"- {what}: {names(shown)}.{beyond}")
         said.append("\n".join([*lines, *(["", ONE_SEED] if one_seed(rows) else [])]))
     return "\n\n".join(said)
@@ -139,7 +139,7 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
         holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
         others = len(rows) - len(holds) - len(persists)
         said.append(
-            f"At scale {plain(scale)} trust{IF_ANOTHER if one_seed(rows) else ''} {few(holds)}"
+            f"At scale {plain(scale)} trust{f', {IF_ANOTHER},' if one_seed(rows) else ''} {few(holds)}"
             + (f"; look twice at {few(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
             + (f" {ONE_SEED}" if one_seed(rows) else "")
