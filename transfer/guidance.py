@@ -138,8 +138,9 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
         rows = rows.sort_values("value", ascending=False)
         holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
         others = len(rows) - len(holds) - len(persists)
+        trust = f"trust, {IF_ANOTHER}," if one_seed(rows) else "trust"
         said.append(
-            f"At scale {plain(scale)} trust{f', {IF_ANOTHER},' if one_seed(rows) else ''} {few(holds)}"
+            f"At scale {plain(scale)} {trust} {few(holds)}"
             + (f"; look twice at {few(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
             + (f" {ONE_SEED}" if one_seed(rows) else "")

@@ -164,8 +164,8 @@ def slow_bfloat16(suite: Suite) -> str:
         return ""
     return (
         f"this processor ({processor()}) has no instructions for bfloat16, which suite "
-        f"{suite.name} trains in: it is computed in software, far more slowly. Train on one that has "
-        "them (avx512_bf16, amx_bf16) or on a GPU; `precision: float32` in the suite file is "
+        f"{suite.name} trains in: it is computed in software, far more slowly. Train on one that "
+        "has them (avx512_bf16, amx_bf16) or on a GPU; `precision: float32` in the suite file is "
         "another recipe, whose runs do not go with those that are there"
     )
 
