@@ -9,10 +9,10 @@ import yaml
 from small_grid import BENCHMARK, finish, made_items, write_suite
 
 from transfer import grid
-from transfer.committing import collect
-from transfer.conditions import TRAJECTORY
+from transfer.committing import RUN_KEYS, collect
 from transfer.errors import BadInput
 from transfer.measures import measure
+from transfer.plans import record
 from transfer.suite import load_suite
 from transfer.tables import (
     compact,
@@ -22,6 +22,7 @@ from transfer.tables import (
     write_items,
 )
 from transfer.tables.items import GRAIN
+from transfer.tables.measures import TRAJECTORY
 from transfer.workspace import Workspace
 
 
@@ -80,6 +81,18 @@ def test_a_seed_is_measured_once_all_its_mixtures_are_there(study, tmp_path):
     assert set(read_measures_table(folder / "measures.parquet")["mixture"]) == {"V1P0", "V1P1"}
 
 
+def write_way(run, space, weights):
+    """Write a trajectory of one point."""
+    rows = measure(made_items(run)).assign(
+        suite="small", category="Semantic", step=2, tokens=100, checkpoint_sha256=weights
+    )
+    rows = rows.assign(**run.model_dump())
+    space.trajectory(run).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.Table.from_pandas(rows, schema=TRAJECTORY, preserve_index=False), space.trajectory(run)
+    )
+
+
 def test_a_second_workspace_adds_its_runs_and_loses_none(study, tmp_path, monkeypatch):
     suite = load_suite(study)
     for number, mixture in enumerate(("V1P1", "V1P0")):
@@ -88,22 +101,19 @@ def test_a_second_workspace_adds_its_runs_and_loses_none(study, tmp_path, monkey
         for run in suite.runs(mixtures=[mixture]):
             finish(run, space)
             write_items(space.control(run), made_items(run), read_items(space.items(run))[1])
-            rows = measure(made_items(run)).assign(
-                suite="small", category="Semantic", step=2, tokens=100, **run.model_dump()
-            )
-            space.trajectory(run).parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(
-                pa.Table.from_pandas(rows, schema=TRAJECTORY, preserve_index=False),
-                space.trajectory(run),
-            )
+            write_way(run, space, record(space.checkpoint(run))["checkpoint_sha256"])
         collect(str(study))
     folder = tmp_path / "data" / "small"
     # In the suite's order, whatever came first.
     assert list(pd.read_csv(folder / "runs.csv")["mixture"]) == ["V1P0"] * 2 + ["V1P1"] * 2
+    weights = pd.read_csv(folder / "runs.csv").set_index(RUN_KEYS)["checkpoint_sha256"]
     for name in ("measures", "control", "trajectory"):
         table = pd.read_parquet(folder / f"{name}.parquet")
         assert len(table) == 4 * 4, name
         assert set(table["benchmark"]) == {BENCHMARK}
+        if name != "measures":
+            said = table.set_index(RUN_KEYS)["checkpoint_sha256"]
+            assert (said == weights.loc[said.index]).all()
     before = (folder / "control.parquet").read_bytes()
     collect(str(study))
     assert len(pd.read_parquet(folder / "trajectory.parquet")) == 16
@@ -145,6 +155,10 @@ def test_what_is_not_of_one_another_is_not_committed(study, tmp_path):
     with pytest.raises(BadInput, match=r"control/.*scored with other weights"):
         collect(str(study))
     space.control(run).unlink()
+    write_way(run, space, "0" * 64)
+    with pytest.raises(BadInput, match=r"trajectory/.*of other weights than .*; remove it"):
+        collect(str(study))
+    space.trajectory(run).unlink()
     changed = yaml.safe_load(study.read_text())
     changed["pretrain"]["weight_decay"] = 0.3
     other = tmp_path / "other.yaml"

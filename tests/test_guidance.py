@@ -73,8 +73,9 @@ def test_trust_in_short_counts_all_benchmarks():
 
 def test_short_sentences_name_some_of_many_and_count_the_others():
     many = pd.DataFrame({"benchmark": list("abcdefg"), "value": 0.5, "low": 0.2, "high": 0.8})
-    assert "(a, b, c, d, e, f and g)" in guidance.across_scales(many, "S", "M")
-    assert "(a, b, c, d and 3 more)" in guidance.across_scales(many, "S", "M", short=True)
+    pair = many.assign(smaller="S", larger="M")
+    assert "(a, b, c, d, e, f and g)" in guidance.across_scales(pair)[0]
+    assert "(a, b, c, d and 3 more)" in guidance.across_scales(pair, short=True)[0]
     held = with_tiers(many.assign(scale="S", value=[0.71, 0.72, 0.73, 0.74, 0.75, 0.76, 0.77]))
     assert "trust g, f, e, d and 3 more." in guidance.trust_in_short(held)
 
@@ -122,13 +123,16 @@ def test_what_a_coin_could_give_is_validated_at_both_scales():
             "low": [0.6, 0.4, 0.1, NAN],
             "high": [1.0, 0.9, 0.4, NAN],
         }
-    )
-    said = guidance.across_scales(table, "S", "M")
+    ).assign(smaller="S", larger="M")
+    (said,) = guidance.across_scales(table)
+    assert said.startswith("From S to M, ")
     assert "on **1** of 3 benchmarks (a)" in said
     assert "from a coin (b): the order may change" in said
     assert "turns round (c)" in said
-    assert "turns round" not in guidance.across_scales(table.iloc[:2], "S", "M")
-    assert "on **0** of 1 benchmarks; by" in guidance.across_scales(table.iloc[1:2], "S", "M")
+    assert "turns round" not in guidance.across_scales(table.iloc[:2])[0]
+    assert "on **0** of 1 benchmarks; by" in guidance.across_scales(table.iloc[1:2])[0]
+    both = pd.concat([table, table.assign(smaller="M", larger="L")])
+    assert [text[:11] for text in guidance.across_scales(both)] == ["From S to M", "From M to L"]
 
 
 def test_names_that_are_markup_are_shown():

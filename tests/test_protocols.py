@@ -335,6 +335,24 @@ def test_an_aim_that_is_not_there_is_refused():
         transfer.decision(make_grid(6).drop_vars("category"), aim="category")
 
 
+def test_the_order_of_mixtures_is_carried_from_scale_to_scale(grid):
+    # Dimension scale of these grids is S, L; a third is made of the second.
+    three = xr.concat([grid, grid.isel(scale=[1]).assign_coords(scale=["XL"])], "scale")
+    found = protocols.carry_over(three)
+    assert found.dims == ("pair", "benchmark")
+    assert found["smaller"].to_numpy().tolist() == ["S", "L"]
+    assert found["larger"].to_numpy().tolist() == ["L", "XL"]
+    first = transfer.decision(grid, proxy=("S", "sft"), target=("L", "sft"))["decision_accuracy"]
+    np.testing.assert_array_equal(found.isel(pair=0), first)
+    # A scale orders the mixtures as itself wherever it orders any two.
+    y = cells(grid)[1, 1]
+    orders = np.array([len(np.unique(one[~np.isnan(one)])) > 1 for one in y.T])
+    np.testing.assert_array_equal(found.isel(pair=1), np.where(orders, 1.0, np.nan))
+    assert set(transfer.tidy(found).columns) >= {"smaller", "larger", "benchmark", "value", "n"}
+    with pytest.raises(BadInput, match="the table has one scale, S; give a table with two"):
+        protocols.carry_over(grid.sel(scale=["S"]))
+
+
 def test_decision_leaves_missing_mixtures_out():
     grid = by_hand({("S", "pretrain"): [0.3, 0.9, 0.5, 0.2], ("L", "sft"): [0.5, np.nan, 0.6, 0.1]})
     found = transfer.decision(grid)

@@ -141,6 +141,23 @@ def test_a_curve_that_is_gone_or_left_over_is_named(study, tmp_path):
     assert "loss.csv has run V1P1-S-s7-sft, which runs.csv has not" in said
 
 
+def test_a_control_of_other_weights_is_named(study, tmp_path):
+    folder = tmp_path / "data" / "small"
+    measures = pd.read_parquet(folder / "measures.parquet")
+    weights = pd.read_csv(folder / "runs.csv").set_index("run")["checkpoint_sha256"]
+    runs = measures[["mixture", "scale", "seed", "stage"]].astype(str)
+    named = runs["mixture"] + "-" + runs["scale"] + "-s" + runs["seed"] + "-" + runs["stage"]
+    control = measures.assign(checkpoint_sha256=named.map(weights))
+    control.to_parquet(folder / "control.parquet")
+    assert differences(study) == []
+    control.loc[named == "V1P0-S-s0-sft", "checkpoint_sha256"] = "f" * 64
+    control.to_parquet(folder / "control.parquet")
+    said = "control.parquet: V1P0-S-s0-sft is of another checkpoint than runs.csv names"
+    assert differences(study) == [said]
+    measures.to_parquet(folder / "control.parquet")
+    assert len(differences(study)) == 4
+
+
 def test_items_that_are_gone_or_left_over_are_named(study, tmp_path):
     folder = tmp_path / "data" / "small" / "items"
     (folder / "V1P1-S-s0-sft.parquet").rename(folder / "V9P1-S-s0-sft.parquet")

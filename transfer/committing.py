@@ -24,7 +24,6 @@ from transfer.measures import measure_runs
 from transfer.plans import changed, recipe, record, refuse_stale
 from transfer.suite import Run, Suite, load_suite
 from transfer.tables import (
-    MEASURES,
     compact,
     read_items,
     read_metadata,
@@ -32,6 +31,7 @@ from transfer.tables import (
     write_measures,
 )
 from transfer.tables.items import PUBLISHED_LEVEL
+from transfer.tables.measures import CONTROL, TRAJECTORY
 from transfer.workspace import Workspace
 
 RUN_KEYS = ["mixture", "scale", "seed", "stage"]
@@ -131,6 +131,19 @@ def _refuse_mixed(suite: Suite, run: Run, space: Workspace) -> None:
     for path in (space.items(run), space.control(run)):
         if path.exists():
             refuse_stale(path, said["checkpoint_sha256"], {})
+    way = space.trajectory(run)
+    if way.exists() and _weights_of(way) != {said["checkpoint_sha256"]}:
+        raise BadInput(
+            f"{way}: of other weights than {space.checkpoint(run)}; remove it and run "
+            f"`transfer suite run {suite.name}` to score the run's way again"
+        )
+
+
+def _weights_of(way: Path) -> set[str]:
+    """Return the hashes of the final weights that a trajectory names: none without the column."""
+    if "checkpoint_sha256" not in pq.read_schema(way).names:
+        return set()
+    return set(pq.read_table(way, columns=["checkpoint_sha256"])["checkpoint_sha256"].to_pylist())
 
 
 def _others(finished: Sequence[Run], space: Workspace, folder: Path) -> dict[str, str]:
@@ -175,15 +188,25 @@ def _write_conditions(
     replaced: Collection[str],
 ) -> None:
     """Merge measures of controls and trajectories; those of replaced runs are dropped."""
-    from transfer.conditions import TRAJECTORY
-
     gone = [run for run in finished if run.name in replaced]
     controls = [space.control(run) for run in finished if space.control(run).exists()]
     ways = [space.trajectory(run) for run in finished if space.trajectory(run).exists()]
-    fresh = measure_runs(controls, suite) if controls else None
-    _merge(fresh, MEASURES, folder / "control.parquet", gone)
+    fresh = _of_weights(measure_runs(controls, suite), finished, space) if controls else None
+    _merge(fresh, CONTROL, folder / "control.parquet", gone)
     fresh = pd.concat(map(pd.read_parquet, ways), ignore_index=True) if ways else None
     _merge(fresh, TRAJECTORY, folder / "trajectory.parquet", gone)
+
+
+def _of_weights(rows: pd.DataFrame, runs: Sequence[Run], space: Workspace) -> pd.DataFrame:
+    """Return rows with the hash of the final weights of their run."""
+    weights = pd.DataFrame(
+        {
+            **run.model_dump(),
+            "checkpoint_sha256": record(space.checkpoint(run))["checkpoint_sha256"],
+        }
+        for run in runs
+    )
+    return rows.merge(weights, on=RUN_KEYS, how="left", validate="many_to_one")
 
 
 def _merge(fresh: pd.DataFrame | None, schema: pa.Schema, path: Path, gone: Sequence[Run]) -> None:

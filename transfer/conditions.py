@@ -21,11 +21,8 @@ from transfer.measures import measure_runs
 from transfer.plans import record
 from transfer.scoring.requests import RequestsOf
 from transfer.suite import Run, Suite
-from transfer.tables import MEASURES
+from transfer.tables.measures import TRAJECTORY
 from transfer.workspace import Workspace
-
-TRAJECTORY = MEASURES.append(pa.field("step", pa.int32())).append(pa.field("tokens", pa.int64()))
-"""Columns of a trajectory: those of a measures table, the step, and the tokens seen up to it."""
 
 
 def score_control(suite: Suite, run: Run, workspace: Workspace) -> Path:
@@ -46,6 +43,7 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
         If a checkpoint that the suite file asks for was not kept, or is of another recipe.
     """
     out = workspace.trajectory(run)
+    end = record(workspace.checkpoint(run))["checkpoint_sha256"]
     points = [*_snapshots(suite, run, workspace), workspace.checkpoint(run)]
     requests = RequestsOf(scoring.read_benchmarks(suite, workspace))
     tables = []
@@ -56,7 +54,7 @@ def score_trajectory(suite: Suite, run: Run, workspace: Workspace) -> Path:
             scored = workspace.items(run)
         scoring.score_folder(suite, run, folder, requests, scored)
         table = measure_runs([scored], suite)
-        tables.append(table.assign(step=said["step"], tokens=said["tokens"]))
+        tables.append(table.assign(checkpoint_sha256=end, step=said["step"], tokens=said["tokens"]))
     table = pa.Table.from_pandas(
         pd.concat(tables, ignore_index=True), schema=TRAJECTORY, preserve_index=False
     )

@@ -138,9 +138,9 @@ def trust_in_short(tiers: pd.DataFrame) -> str:
         rows = rows.sort_values("value", ascending=False)
         holds, persists = (_names(rows[rows["tier"] == name]) for name in ("holds", "persists"))
         others = len(rows) - len(holds) - len(persists)
-        trust = f"trust, {IF_ANOTHER}," if one_seed(rows) else "trust"
+        lean_on = f"trust, {IF_ANOTHER}," if one_seed(rows) else "trust"
         said.append(
-            f"At scale {plain(scale)} {trust} {few(holds)}"
+            f"At scale {plain(scale)} {lean_on} {few(holds)}"
             + (f"; look twice at {few(persists)}" if persists else "")
             + f". On the other {others} these mixtures cannot tell, or say not to."
             + (f" {ONE_SEED}" if one_seed(rows) else "")
@@ -214,34 +214,36 @@ def few(found: list[str]) -> str:
     return names(found if len(found) <= FEW else [*found[:FEW], f"{len(found) - FEW} more"])
 
 
-def across_scales(decided: pd.DataFrame, smaller: str, larger: str, short: bool = False) -> str:
-    """Return which benchmarks rank mixtures alike at two scales, and which to validate at both.
+def across_scales(decided: pd.DataFrame, short: bool = False) -> list[str]:
+    """Return which benchmarks rank mixtures alike at neighbouring scales, a text for each pair.
 
     Parameters
     ----------
     decided : DataFrame
-        `benchmark, value, low, high`: decision accuracy of the smaller scale for the larger.
-    smaller, larger : str
-        Names of the scales.
+        `smaller, larger, benchmark, value, low, high`, from `transfer.protocols.carry_over`.
     short : bool
         Whether of many benchmarks only some are named.
     """
     listed = few if short else names
-    alike = _names(decided[decided["low"] > COIN])
-    other = _names(decided[decided["high"] < COIN])
-    held = decided[decided["low"].notna()]
-    open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
-    which = f" ({listed(alike)})" if alike else ""
-    rest = f"all {len(open_)}" if len(open_) == len(held) else f"{len(open_)}"
-    said = (
-        f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
-        f"**{len(alike)}** of {len(held)} benchmarks{which}; by chance about one in "
-        f"forty would. On {rest} these mixtures cannot tell it from a coin "
-        f"({listed(open_)}): the order may change, or that of either scale may be noise."
-    )
-    if other:
-        said += f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."
-    return said
+    texts = []
+    for (smaller, larger), rows in decided.groupby(["smaller", "larger"], sort=False):
+        alike, other = _names(rows[rows["low"] > COIN]), _names(rows[rows["high"] < COIN])
+        held = rows[rows["low"].notna()]
+        open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
+        which = f" ({listed(alike)})" if alike else ""
+        rest = f"all {len(open_)}" if len(open_) == len(held) else f"{len(open_)}"
+        said = (
+            f"From {plain(smaller)} to {plain(larger)}, the order of mixtures carries over on "
+            f"**{len(alike)}** of {len(held)} benchmarks{which}; by chance about one in "
+            f"forty would. On {rest} these mixtures cannot tell it from a coin "
+            f"({listed(open_)}): the order may change, or that of either scale may be noise."
+        )
+        if other:
+            said += (
+                f" On {len(other)} the order turns round ({listed(other)}): do not use the smaller."
+            )
+        texts.append(said)
+    return texts
 
 
 def alone(grid: xr.Dataset) -> str:

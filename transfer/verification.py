@@ -219,7 +219,11 @@ def check_measures(data: Committed) -> Check:
 
 
 def check_conditions(data: Committed) -> Check:
-    """Controls, trajectories and loss curves are of committed runs; every run has its curve."""
+    """Controls, trajectories and loss curves are of committed runs; every run has its curve.
+
+    Controls and trajectories name the weights that `runs.csv` names.
+    """
+    weights = dict(zip(data.runs["run"], data.runs["checkpoint_sha256"], strict=True))
     wrong: list[str] = []
     checked = 0
     for name in ("control.parquet", "trajectory.parquet", "loss.csv"):
@@ -228,11 +232,21 @@ def check_conditions(data: Committed) -> Check:
             continue
         checked += 1
         table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-        keys = table[list(Run.model_fields)].drop_duplicates().to_dict("records")
-        held = {Run.model_validate(row).name for row in keys}
-        wrong += [f"{name} has run {one}, which runs.csv has not" for one in held - set(data.names)]
+        # A table without the column names no weights.
+        keys = table.reindex(columns=[*Run.model_fields, "checkpoint_sha256"]).drop_duplicates()
+        of = [
+            Run.model_validate({key: row[key] for key in Run.model_fields}).name
+            for row in keys.to_dict("records")
+        ]
+        wrong += [f"{name} has run {one}, which runs.csv has not" for one in set(of) - set(weights)]
         if path.suffix == ".csv":
-            wrong += [f"{name} has no curve of {one}" for one in set(data.names) - held]
+            wrong += [f"{name} has no curve of {one}" for one in set(weights) - set(of)]
+            continue
+        wrong += [
+            f"{name}: {one} is of another checkpoint than runs.csv names"
+            for one, said in zip(of, keys["checkpoint_sha256"], strict=True)
+            if weights.get(one, said) != said
+        ]
     return Check("controls, trajectories, loss curves", checked, sorted(wrong))
 
 

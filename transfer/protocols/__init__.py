@@ -11,7 +11,7 @@ from transfer.protocols.alignments import (
     alignment_without_one,
 )
 from transfer.protocols.correlations import METHODS, ConstantVector, correlate, correlation
-from transfer.protocols.decisions import category_means, decision
+from transfer.protocols.decisions import carry_over, category_means, decision
 from transfer.protocols.factors import (
     alignment_contrast,
     code_share_correlation,
@@ -33,6 +33,7 @@ __all__ = [
     "alignment_persistence",
     "alignment_without_one",
     "by_category",
+    "carry_over",
     "category_means",
     "code_share_correlation",
     "coherence",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import xarray as xr
 
@@ -84,6 +86,34 @@ def decision(
     share, kendall, regret, n = result
     dataset = xr.Dataset({"decision_accuracy": share, "kendall": kendall, "regret": regret})
     return dataset.assign_coords(n=(n.dims, n.to_numpy()))
+
+
+def carry_over(grid: xr.Dataset, metric: str = "accuracy", stage: str = "sft") -> xr.DataArray:
+    """Return how far each scale's order of mixtures, at one stage, is that of the next scale.
+
+    Returns
+    -------
+    DataArray
+        Decision accuracy (`decision`) over `pair` and `benchmark`, with the coordinates `smaller`
+        and `larger` of each pair of neighbouring scales.
+
+    Raises
+    ------
+    BadInput
+        If the table has one scale, or not this stage.
+    """
+    scales = [str(scale) for scale in grid["scale"].to_numpy()]
+    if len(scales) < 2:
+        raise BadInput(f"the table has one scale, {scales[0]}; give a table with two or more")
+    pairs = list(pairwise(scales))
+    parts = [
+        decision(grid, metric, proxy=(smaller, stage), target=(larger, stage))["decision_accuracy"]
+        for smaller, larger in pairs
+    ]
+    smaller, larger = zip(*pairs, strict=True)
+    return xr.concat(parts, "pair").assign_coords(
+        smaller=("pair", list(smaller)), larger=("pair", list(larger))
+    )
 
 
 def category_means(grid: xr.Dataset, everything: str = "all benchmarks") -> xr.Dataset:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from transfer.tables.items import ITEMS
-from transfer.tables.measures import MEASURES
+from transfer.tables.measures import CONTROL, MEASURES, TRAJECTORY
 
 
 class Column(NamedTuple):
@@ -56,8 +56,10 @@ _SAID = {
     "n_tokens": ("tokens", "of each option"),
     "n_bytes": ("bytes", "of each option"),
     "unconditional": ("nats", "of each option after an empty context"),
+    "checkpoint_sha256": ("", "hash of the run's weights at the end"),
+    "step": ("steps", "of the optimizer in this stage"),
+    "tokens": ("tokens", "read so far in this stage"),
 }
-_TOKENS = ("int", "tokens", "read so far in this stage")
 
 
 def _from(schema: pa.Schema) -> tuple[Column, ...]:
@@ -74,16 +76,12 @@ TABLES = (
     Described(
         "control.parquet",
         "as measures.parquet, on items whose contexts were swapped",
-        _from(MEASURES),
+        _from(CONTROL),
     ),
     Described(
         "trajectory.parquet",
         "as measures.parquet, at a point of training",
-        (
-            *_from(MEASURES),
-            Column("step", "int", "steps", "of the optimizer in this stage"),
-            Column("tokens", *_TOKENS),
-        ),
+        _from(TRAJECTORY),
     ),
     Described(
         "runs.csv",
@@ -95,7 +93,7 @@ TABLES = (
             Column("seconds", "float", "seconds", "of training"),
             Column("threads", "int", "threads", "of the processor that were used"),
             Column("device", "string", "", "cpu or the kind of accelerator"),
-            Column("checkpoint_sha256", "string", "", "hash of the weights at the end"),
+            Column("checkpoint_sha256", "string", *_SAID["checkpoint_sha256"]),
             Column("suite_sha256", "string", "", "hash of the suite file"),
             Column("shard_sha256", "string", "", "hash of the mixture's tokens; pretraining"),
             Column("tokenizer_sha256", "string", "", "hash of the tokenizer; pretraining"),
@@ -110,8 +108,8 @@ TABLES = (
         "loss.csv",
         "a point of a run's training",
         (
-            Column("step", "int", "steps", "of the optimizer in this stage"),
-            Column("tokens", *_TOKENS),
+            Column("step", "int", *_SAID["step"]),
+            Column("tokens", "int", *_SAID["tokens"]),
             Column("loss", "float", "nats per token", "mean since the point before"),
             Column("learning_rate", "float", "", "at this step"),
             Column("run", "string", "", "<mixture>-<scale>-s<seed>-<stage>"),

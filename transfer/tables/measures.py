@@ -49,6 +49,12 @@ MEASURES = pa.schema(
 )
 """Columns of a measures table, in order."""
 
+CONTROL = MEASURES.append(pa.field("checkpoint_sha256", pa.string()))
+"""Columns of a table of swapped contexts: and the hash of the run's weights at the end."""
+
+TRAJECTORY = CONTROL.append(pa.field("step", pa.int32())).append(pa.field("tokens", pa.int64()))
+"""Columns of a trajectory: and a point of training, in steps and tokens."""
+
 KEYS = ("mixture", "scale", "seed", "stage", "benchmark")
 """The columns that every measures table has, besides `accuracy`."""
 
