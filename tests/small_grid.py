@@ -49,6 +49,7 @@ def finish(run: Run, space: Workspace, weights: str | None = None) -> None:
         "threads": 1,
         "device": "cpu",
         "processor": "a processor",
+        "compiled": True,
         "step": 2,
         "checkpoint_sha256": checkpoint,
         "suite_sha256": "dd",

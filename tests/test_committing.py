@@ -43,6 +43,7 @@ def test_collect_copies_what_is_finished_and_measures_it(study, tmp_path):
     table = pd.read_csv(folder / "runs.csv")
     assert list(table["run"]) == [run.name for run in suite.runs()]
     assert set(table["processor"]) == {"a processor"}
+    assert table["compiled"].all()
     assert len(pd.read_csv(folder / "loss.csv")) == 8
     assert (folder / "checkpoints" / "V1P0-S-s0-sft" / "model.safetensors").is_file()
     measures = read_measures_table(folder / "measures.parquet")

@@ -73,6 +73,7 @@ def test_both_stages_learn_and_leave_a_whole_checkpoint(space):
         assert curve["loss"].iloc[-3:].mean() < 0.8 * curve["loss"].iloc[:3].mean()
         record = json.loads((folder / "run.json").read_text())
         assert record["checkpoint_sha256"] == weights(folder)
+        assert record["compiled"] is False
         assert record["stage"] == folder.name.rsplit("-", 1)[1]
         assert record["tokens"] == curve["tokens"].iloc[-1]
         model = AutoModelForCausalLM.from_pretrained(folder)

@@ -231,7 +231,7 @@ def _record(checkpoint: Path, run: Run) -> dict[str, Any]:
     """Return what made a run, flat, for one row of `runs.csv`."""
     said = record(checkpoint)
     plan = said["plan"]
-    kept = ("tokens", "seconds", "threads", "device", "processor", "checkpoint_sha256")
+    kept = ("tokens", "seconds", "threads", "device", "processor", "compiled", "checkpoint_sha256")
     made_of = ("shard_sha256", "tokenizer_sha256", "parent_sha256", "instructions_sha256")
     versions = " ".join(f"{package}=={number}" for package, number in said["versions"].items())
     return {

@@ -38,6 +38,7 @@ class Job:
         self.plan = plans.plan(suite, run, workspace)
         self.folder = workspace.checkpoint(run)
         self.beside = self.folder.with_name(f".{self.folder.name}.training")
+        self.compiled = False
 
     def finished(self) -> bool:
         """Return whether the run is there; raise if it is there from another recipe."""
@@ -85,9 +86,9 @@ class Job:
 
         trainer.add_callback(Snapshots(points, keep))
         dense = self.run.stage == "pretrain"
-        if compiled is None:
-            compiled = trainer.model.device.type == "cpu"
-        trainer.model.forward = loss_of(trainer.model, compiled, dense)
+        on_cpu = trainer.model.device.type == "cpu"
+        self.compiled = on_cpu if compiled is None else compiled
+        trainer.model.forward = loss_of(trainer.model, self.compiled, dense)
         trainer.model_accepts_loss_kwargs = False
         plan = self.beside / "plan.json"
         text = json.dumps(self.plan)
@@ -147,6 +148,7 @@ class Job:
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name() if cuda else "cpu",
             "processor": processor(),
+            "compiled": self.compiled,
             "checkpoint_sha256": sha256(weights),
             "versions": _versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -102,6 +102,7 @@ TABLES = (
             Column("versions", "string", "", "of the packages that trained"),
             Column("created", "string", "ISO 8601, UTC", "when training ended"),
             Column("processor", "string", "", "its model and widest vector instructions"),
+            Column("compiled", "bool", "", "whether the training step was one compiled graph"),
         ),
     ),
     Described(
