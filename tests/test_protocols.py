@@ -1,5 +1,6 @@
 """Every protocol against scipy, loop by loop, on grids with missing cells and ties."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -496,3 +497,19 @@ def test_category_means_are_means_and_take_missing_cells_along():
     science = grid["accuracy"].isel(benchmark=slice(3, 6)).mean("benchmark")
     xr.testing.assert_allclose(found["accuracy"].sel(benchmark="Science", drop=True), science)
     assert np.isnan(found["accuracy"].sel(benchmark="Commonsense", mixture="V1P0")).all()
+
+
+def test_orders_that_leave_no_pair_do_not_count_in_mantel():
+    x, y = (np.full((4, 4), np.nan) for _ in range(2))
+    draws = np.random.default_rng(0)
+    for matrix, held in ((x, 3), (y, 3)):
+        some = draws.normal(size=(held, held))
+        matrix[:held, :held] = some + some.T
+    # Three benchmarks have a number in each: an order that moves the fourth leaves one pair.
+    found = mantel(x, y, permutations=24)
+    orders = list(itertools.permutations(range(3)))
+    rows, columns = np.triu_indices(3, 1)
+    seen = corr(x[rows, columns], y[rows, columns])
+    shuffled = [x[np.ix_(o, o)] for o in map(list, orders)]
+    hits = sum(corr(one[rows, columns], y[rows, columns]) >= seen - 1e-9 for one in shuffled)
+    assert found == pytest.approx(hits / 6)

@@ -201,3 +201,31 @@ def test_within_blocks_extreme_is_far_from_what_every_order_keeps():
     # All within turned round, or all kept: two of 216 orders.
     assert found["p"].item() == pytest.approx(2 / 216)
     assert found["value"].item() > 0
+
+
+@pytest.mark.parametrize("within", [None, "web"])
+def test_orders_without_a_result_do_not_count(within):
+    grid = few(8, mixtures=4, scales=("S",), seeds=1).isel(benchmark=[0])
+    web = np.array(["V1", "V1", "V2", "V2"], dtype=object)
+    grid = grid.assign_coords(web=("mixture", web))
+    # One cell is missing at each stage: an order that pairs them leaves three mixtures, any
+    # other two, of which there is no r.
+    grid["accuracy"].values[0, 0, 0, 0, 0] = grid["accuracy"].values[0, 1, 0, 0, 0] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantVector)
+        found = permutation(transfer.cross_stage, grid, "accuracy", within=within)
+    x, y = (grid["accuracy"].to_numpy()[0, stage, 0, :, 0] for stage in (0, 1))
+    kept = [
+        list(order)
+        for order in itertools.permutations(range(4))
+        if within is None or (web[list(order)] == web).all()
+    ]
+    r = []
+    for order in kept:
+        both = ~np.isnan(x) & ~np.isnan(y[order])
+        r.append(stats.pearsonr(x[both], y[order][both]).statistic if both.sum() > 2 else np.nan)
+    defined = np.array([one for one in r if not np.isnan(one)])
+    assert 0 < len(defined) < len(kept)
+    middle = 0 if within is None else defined.mean()
+    hits = np.abs(defined - middle) >= abs(r[0] - middle) - 1e-9
+    assert found["p"].item() == pytest.approx(hits.mean())

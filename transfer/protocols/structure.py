@@ -94,6 +94,6 @@ def mantel(
         order = np.random.default_rng(seed).permuted(drawn, axis=1)
     shuffled = x[order[:, rows], order[:, columns]]
     r, _ = correlation(shuffled, y[rows, columns], method)
-    hits = int((r >= observed - _ROUNDING).sum())
-    # All orders hold the one that was observed; drawn ones need not.
-    return hits / len(order) if exact else (1 + hits) / (1 + len(order))
+    hits, tried = int((r >= observed - _ROUNDING).sum()), int((~np.isnan(r)).sum())
+    # All orders hold the one that was observed; drawn ones need not. Some may leave no pair.
+    return hits / tried if exact else (1 + hits) / (1 + tried)

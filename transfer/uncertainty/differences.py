@@ -13,6 +13,7 @@ import xarray as xr
 from transfer.errors import BadInput
 from transfer.protocols.selection import at, mean_of_there
 from transfer.uncertainty.intervals import interval
+from transfer.uncertainty.permutations import share
 from transfer.uncertainty.resampling import chunks, jackknifed, resampled
 
 EXACT_UP_TO = 16
@@ -124,7 +125,7 @@ def exchange(
         centred = pair - mean_of_there(pair["measure"], "mixture")
         alike = centred / np.sqrt(mean_of_there(centred["measure"] ** 2, "mixture"))
         seen = np.abs(less(alike).to_numpy())
-        hits = np.zeros(seen.shape)
+        hits, tried = np.zeros(seen.shape), np.zeros(seen.shape)
         for start, stop in chunks(len(swaps), pair):
             taken = np.stack([swaps[start:stop], 1 - swaps[start:stop]])
             index = xr.DataArray(taken, dims=("side", "resample", "mixture"))
@@ -132,5 +133,5 @@ def exchange(
             exchanged = alike.drop_vars("mixture", errors="ignore").isel(side=index, mixture=rows)
             found = less(exchanged).transpose(*value.dims, "resample").to_numpy()
             hits += (np.abs(found) >= seen[..., None] - _ROUNDING).sum(axis=-1)
-    p = hits / len(swaps) if exact else (1 + hits) / (1 + len(swaps))
-    return np.where(np.isnan(seen), np.nan, p)
+            tried += (~np.isnan(found)).sum(axis=-1)
+    return np.where(np.isnan(seen), np.nan, share(hits, tried, exact))

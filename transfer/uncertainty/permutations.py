@@ -58,6 +58,7 @@ def permutation(
     Dataset
         `value` and `p`: the share of orders with a result at least as extreme. All orders hold the
         one that was seen; where orders are drawn, it is counted in: p = (1 + hits) / (1 + orders).
+        Orders that have no result, as a missing cell may leave too few mixtures, do not count.
         With `within`, extreme is far from the mean over the orders: what ties the blocks is in
         every one of them.
         Attributes: `orders`, `exact` (0 or 1) and `within`.
@@ -71,7 +72,7 @@ def permutation(
     orders = every_order(blocks) if exact else drawn_orders(blocks, permutations, seed)
     direct = "orders" in inspect.signature(protocol).parameters
     needed = needed_by(protocol, grid, args, kwargs)
-    middle, hits = np.zeros(value.shape), np.zeros(value.shape)
+    middle, hits, tried = (np.zeros(value.shape) for _ in range(3))
     found_in: list[np.ndarray] = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=RuntimeWarning)
@@ -83,15 +84,16 @@ def permutation(
             else:
                 found = protocol(reordered(needed, part), *args, **kwargs)
             cells = found.transpose(*value.dims, "resample").to_numpy()
+            tried += (~np.isnan(cells)).sum(axis=-1)
             if within is None:
                 hits += _hits(cells, value.to_numpy(), middle, alternative)
             else:
                 found_in.append(cells)
     if within is not None:
         cells = np.concatenate(found_in, axis=-1)
-        middle = cells.mean(axis=-1)
+        middle = np.nanmean(cells, axis=-1)
         hits = _hits(cells, value.to_numpy(), middle, alternative)
-    p = hits / len(orders) if exact else (1 + hits) / (1 + len(orders))
+    p = share(hits, tried, exact)
     result = value.rename("value").to_dataset()
     result["p"] = (value.dims, np.where(np.isnan(value.to_numpy()), np.nan, p))
     result.attrs |= {"orders": len(orders), "exact": int(exact), "within": within or ""}
@@ -149,6 +151,15 @@ def _blocks(grid: xr.Dataset, within: str | None) -> list[np.ndarray]:
         )
     labels = grid[within].to_numpy()
     return [np.flatnonzero(labels == label) for label in dict.fromkeys(labels.tolist())]
+
+
+def share(hits: np.ndarray, tried: np.ndarray, exact: bool) -> np.ndarray:
+    """Return p-values from how many of the orders tried were as extreme as the one seen.
+
+    All orders hold the one that was seen; drawn ones need not, so it is counted in.
+    """
+    with np.errstate(invalid="ignore"):
+        return hits / tried if exact else (1 + hits) / (1 + tried)
 
 
 def _as_they_are(orders: xr.DataArray) -> xr.DataArray:
