@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_results import COMMITTED
 
@@ -204,10 +204,15 @@ def test_the_file_of_a_run_is_one_part_of_a_path(mixture, scale, stage):
     assert not name.startswith(".")
 
 
-@given(names, names)
+parts = st.tuples(*[st.text("as-0", min_size=1, max_size=4)] * 3)
+
+
+@given(parts, parts)
+@example(("A-B", "C", "sft"), ("A", "B-C", "sft"))
+@example(("A", "S", "s0-sft"), ("A-S-s0", "s", "sft"))
 def test_two_runs_have_two_files(one, other):
-    first, second = (RunKey(mixture, "S", 0, "sft") for mixture in (one, other))
-    assert (file_name(first) == file_name(second)) == (str(first) == str(second))
+    first, second = (RunKey(mixture, scale, 0, stage) for mixture, scale, stage in (one, other))
+    assert (file_name(first) == file_name(second)) == (first == second)
 
 
 @given(st.text(max_size=300))

@@ -28,7 +28,7 @@ from transfer.protocols import (
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of
 from transfer.tables import match_seeds
 from transfer.uncertainty import interval, resampled
-from transfer.uncertainty.resampling import jackknifed
+from transfer.uncertainty.resampling import jackknifed, weights
 
 Triple = tuple[float, float, float]
 
@@ -77,6 +77,7 @@ class Estimates:
         self.mixtures = grid.sizes["mixture"]
         self.scales = [str(scale) for scale in grid["scale"].to_numpy()]
         self._draw: dict[str, Any] = {"resamples": resamples, "seed": seed}
+        self._likely = weights(self.mixtures, ("mixture",), resamples)
         self._known: dict[tuple, xr.DataArray] = {}
         self._parts: dict[tuple, Estimates] = {}
 
@@ -164,6 +165,7 @@ class Estimates:
             level,
             values.isel(resample=0),
             values.isel(resample=slice(1, 1 + self.mixtures)),
+            likely=self._likely,
         )
 
     def at(self, values: xr.DataArray, **labels: str) -> xr.DataArray:

@@ -20,6 +20,7 @@ from transfer.errors import BadInput
 from transfer.findings import names
 from transfer.protocols import ConstantVector
 from transfer.suite import repository
+from transfer.uncertainty.resampling import RESAMPLES
 
 VERDICTS = ("agrees", "disagrees", "undecided", "not testable yet")
 SMALL, LARGE = "240M", "1B"
@@ -32,7 +33,7 @@ COLUMNS = (
 def scorecard(
     grid: xr.Dataset,
     published: pd.DataFrame | Path | str | None = None,
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = 0.95,
     method: str = "pearson",

@@ -55,7 +55,7 @@ def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[p
             frame[key] = [names.get(str(value).strip(), value) for value in frame[key]]
     for name in ("mixture", "scale", "stage", "benchmark", "category"):
         if name in frame:
-            for value in frame[name].unique():
+            for value in frame[name].unique().tolist():
                 checked_name(value, name, str(path))
     if "benchmark" in frame and "category" not in frame:
         frame["category"] = [made.known(str(name).strip()).category for name in frame["benchmark"]]

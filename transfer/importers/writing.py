@@ -99,10 +99,13 @@ def notes(plan: Plan, frame: pd.DataFrame, stages: Sequence[str] | None = None) 
 
 
 def file_name(run: RunKey) -> str:
-    """Return the name of a run's items file: one part of a path, whatever the run is called."""
+    """Return the name of a run's items file: one part of a path, and another for every run."""
     name = quote(str(run), safe=" +=@,")
-    if len(name) > LONGEST_NAME or name.startswith("."):
-        name = f"{name[:LONGEST_NAME].lstrip('.')}-{sha256(str(run).encode()).hexdigest()[:12]}"
+    # Mixture A-B at scale C and mixture A at scale B-C are written alike.
+    joined = "-" in run.scale or "-" in run.stage
+    if joined or len(name) > LONGEST_NAME or name.startswith("."):
+        told = sha256("\0".join(map(str, run)).encode()).hexdigest()[:12]
+        name = f"{name[:LONGEST_NAME].lstrip('.')}-{told}"
     return f"{name}.parquet"
 
 

@@ -160,16 +160,14 @@ def parameters(scale: Scale, vocabulary: int) -> dict[str, int]:
 
 
 def _suite_of(frame: pd.DataFrame, suite: Suite | Path | str | None, path: Path) -> Suite | None:
+    names = list(dict.fromkeys(frame["suite"])) if "suite" in frame else []
+    if len(names) > 1:
+        raise BadInput(f"{path}: column suite holds {', '.join(names)}; keep the rows of one suite")
     if isinstance(suite, Suite):
         return suite
     if suite is not None:
         return load_suite(suite)
-    if "suite" not in frame:
-        return None
-    names = list(dict.fromkeys(frame["suite"]))
-    if len(names) > 1:
-        raise BadInput(f"{path}: column suite holds {', '.join(names)}; keep the rows of one suite")
-    return load_suite(names[0]) if known_suite(names[0]) else None
+    return load_suite(names[0]) if names and known_suite(names[0]) else None
 
 
 def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) -> pd.DataFrame:
@@ -178,6 +176,8 @@ def _keep(frame: pd.DataFrame, name: str, asked: Sequence | None, path: Path) ->
     if isinstance(asked, str):
         raise BadInput(f"{name}s: give a list of names, not the text {asked!r}")
     there = list(dict.fromkeys(frame[name].tolist()))
+    if twice := [value for place, value in enumerate(asked) if value in asked[:place]]:
+        raise BadInput(f"{name}s: {twice[0]!r} is asked for twice; name it once")
     for value in asked:
         if value not in there:
             raise BadInput(

@@ -61,6 +61,9 @@ KEYS = ("mixture", "scale", "seed", "stage", "benchmark")
 METRICS = MEASURES.names[MEASURES.names.index("accuracy") :]
 """The measures proper: accuracy, confidence, gold_probability, nll, brier, ece, aurc, auroc."""
 
+CHANCE_APART = 0.05
+"""How far the chance of a benchmark may differ from run to run."""
+
 _NOTES = b"transfer"
 
 
@@ -182,7 +185,20 @@ def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame
     frame = pd.DataFrame(checked)
     keys = [name for name in ("suite", *KEYS, "normalization") if name in frame]
     refuse_duplicates(frame, keys, where)
+    for name in ("category", "chance"):
+        if name in frame:
+            _refuse_several(frame, name, where)
     return frame
+
+
+def _refuse_several(frame: pd.DataFrame, name: str, where: str) -> None:
+    """Refuse a benchmark that has another category, or chance, than in a row before."""
+    said = frame[name]
+    first = said.groupby(frame["benchmark"]).transform("first")
+    # The chance of a benchmark is a mean over items, of which runs may have others.
+    other = said != first if name == "category" else (said - first).abs() > CHANCE_APART
+    says = f"{{value}}, but {name} of the same benchmark is another above; make them one"
+    refuse_first(other.to_numpy(), where, name, says, said.tolist())
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -248,7 +264,7 @@ def _numbers(column: pd.Series, name: str, where: str) -> pd.Series:
         says = "NaN or no value; leave the row out if the benchmark was not scored"
         refuse_first(blank, where, name, says, cells)
     upper = _UPPER.get(name, 1.0)
-    outside = ~blank & ~((values >= 0) & (values <= upper))
+    outside = ~blank & ~((values >= 0) & (values <= upper) & np.isfinite(values))
     bounds = f"[0, {upper:g}]" if np.isfinite(upper) else "[0, inf)"
     mend = " (a percentage? divide by 100)" if upper == 1 else ""
     refuse_first(outside, where, name, f"{{value}} is outside {bounds}{mend}", cells)

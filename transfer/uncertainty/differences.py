@@ -14,7 +14,7 @@ from transfer.errors import BadInput
 from transfer.protocols.selection import at, mean_of_there
 from transfer.uncertainty.intervals import interval
 from transfer.uncertainty.permutations import share
-from transfer.uncertainty.resampling import chunks, jackknifed, resampled
+from transfer.uncertainty.resampling import RESAMPLES, chunks, jackknifed, resampled, weights
 
 EXACT_UP_TO = 16
 """Mixtures up to which every one of the 2^M exchanges is made."""
@@ -54,7 +54,7 @@ def difference(
     protocol: Callable[..., xr.DataArray],
     pair: xr.Dataset,
     *args: Any,
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = 0.95,
     **kwargs: Any,
@@ -85,7 +85,8 @@ def difference(
 
     value = less(pair)
     drawn = resampled(less, pair, resamples=resamples, seed=seed)
-    low, high = interval(drawn, level, value, jackknifed(less, pair))
+    likely = weights(pair.sizes["mixture"], ("mixture",), resamples)
+    low, high = interval(drawn, level, value, jackknifed(less, pair), likely=likely)
     result = value.rename("value").to_dataset()
     result["low"], result["high"] = low.variable, high.variable
     result["p"] = value.copy(data=exchange(less, pair, value, resamples, seed))
@@ -97,7 +98,7 @@ def exchange(
     less: Callable[[xr.Dataset], xr.DataArray],
     pair: xr.Dataset,
     value: xr.DataArray,
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
     """Return the two-sided p of a difference when the two sides of mixtures are exchanged.

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.special import ndtr, ndtri
 
 from transfer.errors import BadInput
-from transfer.uncertainty.resampling import Items, jackknifed, resampled
+from transfer.uncertainty.resampling import RESAMPLES, Items, jackknifed, resampled, weights
 
 KINDS = ("percentile", "bca", "centred")
 _CELLS_AT_ONCE = 500_000
@@ -23,7 +23,7 @@ def bootstrap(
     grid: xr.Dataset,
     *args: Any,
     over: Sequence[str] = ("mixture",),
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = 0.95,
     kind: str | None = None,
@@ -46,6 +46,9 @@ def bootstrap(
         within each benchmark (the same for all runs, as a benchmark is). With `seed` alone there is
         nothing to draw at a scale with one seed, and the interval is NaN.
     resamples : int
+        How many are drawn. Of mixtures alone every resample is taken, with its probability, where
+        there are no more than this: with nine mixtures there are 24,310, and the interval then has
+        no error of the draws.
     seed : int
         Of the random draws: the same seed gives the same draws whatever the protocol.
     level : float
@@ -68,7 +71,7 @@ def bootstrap(
         `value` (of the grid itself), `low` and `high`; for a protocol that returns several
         quantities, `<name>`, `<name>_low` and `<name>_high`. Resamples without a defined result
         (such as nine times the same mixture) are left out. The attribute `interval` says what
-        was drawn.
+        was drawn, and `exact` (0 or 1) whether every resample was taken.
 
     References
     ----------
@@ -88,6 +91,7 @@ def bootstrap(
     if set(over) == {"seed"}:
         drawn = drawn.where(_several_seeds(grid, drawn))
     without = jackknifed(protocol, grid, *args, **kwargs) if kind == "bca" else None
+    likely = weights(grid.sizes["mixture"], over, resamples)
     if isinstance(value, xr.Dataset):
         result = value.copy()
         names = {str(name): (str(name), f"{name}_low", f"{name}_high") for name in value.data_vars}
@@ -98,15 +102,17 @@ def bootstrap(
     for name, (middle, values) in cells.items():
         left_out = without[name] if isinstance(without, xr.Dataset) else without
         if kind == "centred":
-            values = values - values.median("resample") + middle
+            half, _ = interval(values, 0.0, defined=0.0, likely=likely)
+            values = values - half + middle
         seen, left = (middle, left_out) if kind == "bca" else (None, None)
-        low, high = interval(values, level, seen, left, defined)
+        low, high = interval(values, level, seen, left, defined, likely)
         result[names[name][1]] = low.transpose(*middle.dims).variable
         result[names[name][2]] = high.transpose(*middle.dims).variable
     result.attrs |= {
         "interval": " and ".join(f"{name}s" for name in over),
         "level": level,
-        "resamples": resamples,
+        "resamples": resamples if likely is None else len(likely),
+        "exact": int(likely is not None),
         "kind": kind,
     }
     return result
@@ -128,12 +134,13 @@ def interval(
     value: xr.DataArray | None = None,
     left_out: xr.DataArray | None = None,
     defined: float = 0.5,
+    likely: np.ndarray | None = None,
 ) -> tuple[xr.DataArray, xr.DataArray]:
     r"""Return the interval over `resample`; NaN where fewer than `defined` of them have a result.
 
-    The ends are the quantiles at :math:`\alpha` and :math:`1 - \alpha`, half of 1 − level each
-    (percentile). With `value` and `left_out` (over a `resample` of its own, one mixture left out
-    at a time) they are those at
+    Each resample counts as much as it is `likely`, all alike when None. The ends are the quantiles
+    at :math:`\alpha` and :math:`1 - \alpha`, half of 1 − level each (percentile). With `value` and
+    `left_out` (over a `resample` of its own, one mixture left out at a time) they are those at
 
     .. math:: \Phi\Bigl(z_0 + \frac{z_0 + z_\alpha}{1 - a (z_0 + z_\alpha)}\Bigr), \quad
               z_0 = \Phi^{-1}\bigl(P(\theta^* < \hat\theta) + \tfrac12 P(\theta^* = \hat\theta)
@@ -155,16 +162,11 @@ def interval(
         left = _rows(left_out, bare.dims)
 
     def fill(rows: slice) -> None:
-        some = cells[rows]
-        ordered = np.sort(some, axis=-1)
-        # Sorting puts NaN last.
-        count = np.full(len(some), some.shape[-1])
-        if np.isnan(ordered[:, -1]).any():
-            count -= np.isnan(ordered).sum(axis=-1)
-        places = _bca(some, count, middle[rows], left[rows], tail) if corrected else at
-        enough = count >= defined * some.shape[-1]
+        some = _Sorted(cells[rows], likely)
+        places = _bca(some, middle[rows], left[rows], tail) if corrected else at
+        enough = some.there >= defined - _ROUNDING
         for end, q in zip(ends, places, strict=True):
-            end[rows] = np.where(enough, _quantile(ordered, count, q), np.nan)
+            end[rows] = np.where(enough, some.quantile(q), np.nan)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(fill, _blocks(cells)))
@@ -220,31 +222,74 @@ def _fisher(r: np.ndarray, n: np.ndarray, z: float) -> tuple[np.ndarray, np.ndar
     return np.where(absent, np.nan, low)[()], np.where(absent, np.nan, high)[()]
 
 
-def _bca(
-    cells: np.ndarray, count: np.ndarray, value: np.ndarray, left: np.ndarray, tail: float
-) -> np.ndarray:
+class _Sorted:
+    """Rows of resamples in rising order, NaN last, with how likely each is.
+
+    Attributes
+    ----------
+    there : array, (row,)
+        The share of the resamples that are not NaN.
+    """
+
+    def __init__(self, cells: np.ndarray, likely: np.ndarray | None) -> None:
+        if likely is None:
+            self.values, self._upto = np.sort(cells, axis=-1), None
+        else:
+            order = np.argsort(cells, axis=-1)
+            self.values = np.take_along_axis(cells, order, axis=-1)
+            self._upto = np.cumsum(likely[order], axis=-1)
+        # Sorting puts NaN last.
+        self._count = np.full(len(cells), cells.shape[-1])
+        if np.isnan(self.values[:, -1]).any():
+            self._count -= np.isnan(self.values).sum(axis=-1)
+        self.there = self._share(self._count)
+
+    def _share(self, count: np.ndarray) -> np.ndarray:
+        """Return how likely the first so many resamples of each row are together."""
+        if self._upto is None:
+            return count / self.values.shape[-1]
+        last = np.maximum(count - 1, 0)[:, None]
+        return np.where(count > 0, np.take_along_axis(self._upto, last, axis=-1)[:, 0], 0.0)
+
+    def below(self, value: np.ndarray) -> np.ndarray:
+        """Return the probability of a result below a value, and half that of the value, (row,)."""
+        # A resample of the same mixtures in another order ties, though its last bit may differ.
+        near = _ROUNDING * np.maximum(1, np.abs(value))
+        less = self._share(np.count_nonzero(self.values < value - near, axis=-1))
+        upto = self._share(np.count_nonzero(self.values <= value + near, axis=-1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (less + upto) / (2 * self.there)
+
+    def quantile(self, q: np.ndarray) -> np.ndarray:
+        """Return a quantile of each row: of draws, linear between neighbours.
+
+        Of all resamples, the first that is reached with this probability.
+        """
+        last = np.maximum(self._count - 1, 0)
+        part = np.where(np.isnan(q), 0, q)
+        if self._upto is None:
+            place = np.clip(part * last, 0, last)
+            below = np.floor(place).astype(int)
+            above, rest = np.minimum(below + 1, last), place - below
+        else:
+            reached = self._upto >= (part * self.there - _ROUNDING)[:, None]
+            below = np.minimum(reached.argmax(axis=-1), last)
+            above, rest = below, 0.0
+        low, high = (
+            np.take_along_axis(self.values, i[:, None], axis=-1)[:, 0] for i in (below, above)
+        )
+        return np.where(np.isnan(q), np.nan, low + (high - low) * rest)
+
+
+def _bca(some: _Sorted, value: np.ndarray, left: np.ndarray, tail: float) -> np.ndarray:
     """Return at which quantiles the ends of a BCa interval lie, (2, cells); NaN if undefined."""
-    # A resample of the same mixtures in another order ties, though its last bit may differ.
-    near = _ROUNDING * np.maximum(1, np.abs(value))
-    below = np.count_nonzero(cells < value - near, axis=-1)
-    below += np.count_nonzero(cells <= value + near, axis=-1)
     left = np.where(np.isfinite(left), left, np.nan)
     there = np.maximum((~np.isnan(left)).sum(axis=-1, keepdims=True), 1)
     u = np.nansum(left, axis=-1, keepdims=True) / there - left
     with np.errstate(divide="ignore", invalid="ignore"):
-        bias = ndtri(below / (2 * count))
+        bias = ndtri(some.below(value))
         acceleration = np.nansum(u**3, axis=-1) / (6 * np.nansum(u**2, axis=-1) ** 1.5)
         # A value that no mixture moves has no skewness to correct by.
         acceleration = np.nan_to_num(acceleration, nan=0.0, posinf=0.0, neginf=0.0)
         moved = bias + ndtri(np.array([[tail], [1 - tail]]))
         return ndtr(bias + moved / (1 - acceleration * moved))
-
-
-def _quantile(ordered: np.ndarray, count: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Return a quantile of sorted rows whose last cells are NaN, linear between neighbours."""
-    last = np.maximum(count - 1, 0)
-    place = np.clip(np.where(np.isnan(q), 0, q) * last, 0, last)
-    below = np.floor(place).astype(int)
-    above = np.minimum(below + 1, last)
-    low, high = (np.take_along_axis(ordered, i[:, None], axis=-1)[:, 0] for i in (below, above))
-    return np.where(np.isnan(q), np.nan, low + (high - low) * (place - below))

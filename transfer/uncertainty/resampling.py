@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,9 @@ from transfer.protocols.selection import mean_of_there
 _CELLS_AT_ONCE = 4_000_000
 OVER = ("mixture", "seed", "item")
 
+RESAMPLES = 25_000
+"""Resamples by default: with up to nine mixtures there are no more, and all of them are taken."""
+
 Items = Mapping[str, xr.Dataset]
 """Per-item measures by benchmark, as `transfer.itemwise.read_itemwise` gives them."""
 
@@ -25,7 +31,7 @@ def resampled(
     grid: xr.Dataset,
     *args: Any,
     over: Sequence[str] = ("mixture",),
-    resamples: int = 2_000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
     items: Items | None = None,
     **kwargs: Any,
@@ -33,7 +39,8 @@ def resampled(
     """Return a protocol's result on resampled grids, with a last dimension `resample`.
 
     Parameters are those of `bootstrap`. Results of two protocols with the same `seed` rest on the
-    same draws, so a difference of two is resampled as a whole.
+    same draws, so a difference of two is resampled as a whole. Where every resample is taken, they
+    are not alike likely: `weights` says how likely each is.
     """
     _check(over, resamples, items)
     needed = needed_by(protocol, grid, args, kwargs, keep_seeds="seed" in over)
@@ -43,12 +50,14 @@ def resampled(
         needed = grid[[name for name in grid.data_vars if name in means]]
     draws = np.random.default_rng(seed)
     count = grid.sizes["mixture"]
-    # All of the draws of mixtures come first: they are the same with and without seeds.
-    mixtures = (
-        draws.integers(count, size=(resamples, count))
-        if "mixture" in over
-        else np.tile(np.arange(count), (resamples, 1))
-    )
+    if weights(count, over, resamples) is not None:
+        mixtures = every_resample(count)[0]
+        resamples = len(mixtures)
+    elif "mixture" in over:
+        # All of the draws of mixtures come first: they are the same with and without seeds.
+        mixtures = draws.integers(count, size=(resamples, count))
+    else:
+        mixtures = np.tile(np.arange(count), (resamples, 1))
     fresh = _ItemDraws(items, needed, seed) if items is not None and "item" in over else None
     gathered = _Gathered(resamples)
     for start, stop in chunks(resamples, needed):
@@ -68,6 +77,40 @@ def resampled(
             )
         gathered.add(result)
     return gathered.whole()
+
+
+def weights(mixtures: int, over: Sequence[str], resamples: int) -> np.ndarray | None:
+    """Return how likely each resample is where every one of them is taken, else None.
+
+    That is where mixtures alone are drawn, and there are no more resamples of them than asked for.
+    """
+    if set(over) != {"mixture"} or math.comb(2 * mixtures - 1, mixtures) > resamples:
+        return None
+    return every_resample(mixtures)[1]
+
+
+@cache
+def every_resample(mixtures: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all that drawing M of M mixtures with replacement can give, and how likely each is.
+
+    The order of a resample does not matter, so there are (2M − 1 over M) of them: 24,310 for nine
+    mixtures. A bootstrap over all of them has no error of its own draws.
+
+    Returns
+    -------
+    array of int, (resample, mixture)
+    array of float, (resample,)
+        Sums to one.
+    """
+    found = np.array(list(combinations_with_replacement(range(mixtures), mixtures)), dtype=np.intp)
+    # Mixed, so that a part of them that is run at a time holds every mixture.
+    found = found[np.random.default_rng(0).permutation(len(found))]
+    times = (found[:, :, None] == np.arange(mixtures)).sum(axis=1)
+    ways = np.array([math.factorial(number) for number in range(mixtures + 1)], dtype=float)
+    likely = ways[mixtures] / ways[times].prod(axis=1) / float(mixtures) ** mixtures
+    for array in (found, likely):
+        array.flags.writeable = False
+    return found, likely
 
 
 def jackknifed(protocol: Callable[..., Any], grid: xr.Dataset, *args: Any, **kwargs: Any) -> Any:
