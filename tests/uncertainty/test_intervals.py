@@ -1,6 +1,8 @@
 """Intervals: reproducible, of the right size, and the same code as the protocol itself."""
 
+import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import transfer
 from transfer.errors import BadInput
 from transfer.protocols.selection import mean_of_there
 from transfer.uncertainty import bootstrap, fisher_interval, interval, resampled
+from transfer.uncertainty.resampling import every_resample, weights
 
 
 def test_value_is_the_protocols_own():
@@ -115,7 +118,7 @@ def test_centred_percentiles_stand_around_the_value():
 
 
 def test_an_interval_needs_enough_resamples_with_a_result():
-    grid = make_grid(4).isel(mixture=slice(3))
+    grid = make_grid(4)
 
     def rare(g):
         r = transfer.cross_stage(g)
@@ -222,6 +225,68 @@ def test_both_kinds_are_scipys_on_the_same_draws(kind, mixtures):
     ).confidence_interval
     assert ours["low"].item() == pytest.approx(theirs.low, abs=1e-9)
     assert ours["high"].item() == pytest.approx(theirs.high, abs=1e-9)
+
+
+@pytest.mark.parametrize("mixtures", [1, 2, 4])
+def test_every_resample_is_there_once_as_likely_as_it_is(mixtures):
+    found, likely = every_resample(mixtures)
+    ordered = Counter(
+        tuple(sorted(one)) for one in itertools.product(range(mixtures), repeat=mixtures)
+    )
+    ours = {tuple(sorted(one)): p for one, p in zip(found.tolist(), likely, strict=True)}
+    assert len(ours) == len(found) == len(ordered)
+    for one, times in ordered.items():
+        assert ours[one] == pytest.approx(times / mixtures**mixtures)
+
+
+def test_nine_mixtures_have_fewer_resamples_than_are_taken_by_default():
+    assert len(weights(9, ("mixture",), 25_000)) == math.comb(17, 9) == 24_310
+    assert weights(9, ("mixture",), 24_309) is None
+    assert weights(9, ("mixture", "seed"), 25_000) is None
+    assert weights(10, ("mixture",), 25_000) is None
+
+
+@pytest.mark.parametrize("kind", ["percentile", "bca", "centred"])
+def test_the_interval_of_all_resamples_is_that_of_every_draw_there_is(kind):
+    grid = make_grid(3, scales=("S",), seeds=1).isel(mixture=slice(5))
+    found = bootstrap(transfer.cross_stage, grid, resamples=200, kind=kind)
+    assert (found.attrs["resamples"], found.attrs["exact"]) == (126, 1)
+    # 5^5 draws, each as likely as any other.
+    draws = np.array(list(itertools.product(range(5), repeat=5)))
+    x, y = (grid["accuracy"].to_numpy()[0, stage, 0] for stage in (0, 1))
+    for place in range(grid.sizes["benchmark"]):
+        a, b = (v[draws, place] for v in (x, y))
+        a, b = (v - v.mean(axis=1, keepdims=True) for v in (a, b))
+        with np.errstate(invalid="ignore"):
+            r = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+        flat = (np.ptp(x[draws, place], axis=1) == 0) | (np.ptp(y[draws, place], axis=1) == 0)
+        r = np.sort(r[~flat])
+        value = stats.pearsonr(x[:, place], y[:, place]).statistic
+        at = [0.025, 0.975]
+        if kind == "bca":
+            others = [np.delete(np.arange(5), left) for left in range(5)]
+            left = [stats.pearsonr(x[o, place], y[o, place]).statistic for o in others]
+            u = np.mean(left) - np.array(left)
+            a = (u**3).sum() / (6 * (u**2).sum() ** 1.5)
+            tie = 1e-9
+            z = stats.norm.ppf(((r < value - tie).mean() + (r <= value + tie).mean()) / 2)
+            moved = z + stats.norm.ppf(at)
+            at = stats.norm.cdf(z + moved / (1 - a * moved))
+        expected = np.quantile(r, at, method="inverted_cdf")
+        if kind == "centred":
+            expected = expected - np.quantile(r, 0.5, method="inverted_cdf") + value
+        ours = [found[end].isel(scale=0, benchmark=place).item() for end in ("low", "high")]
+        assert ours == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_interval_of_all_resamples_depends_on_no_seed_and_draws_come_near_it():
+    grid = make_grid(5, scales=("S",))
+    exact = bootstrap(transfer.cross_stage, grid)
+    xr.testing.assert_identical(exact, bootstrap(transfer.cross_stage, grid, seed=1))
+    drawn = bootstrap(transfer.cross_stage, grid, resamples=24_000)
+    assert drawn.attrs["exact"] == 0
+    for end in ("low", "high"):
+        np.testing.assert_allclose(exact[end], drawn[end], atol=0.05)
 
 
 def test_bca_of_a_mean_moves_with_the_skewness():
