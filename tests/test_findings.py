@@ -58,6 +58,10 @@ def test_two_scales_say_the_direction():
         {"smaller": ["S"], "larger": ["M"], "value": [0.2], "low": [0.1], "high": [0.3]}
     )
     assert "rises: 0.20 [0.10, 0.30]" in comparisons.scales_compared(["S", "M"], change, "accuracy")
+    unsure = comparisons.scales_compared(["S", "M"], change.assign(p=0.06), "accuracy")
+    assert "may rise or fall: 0.20 [0.10, 0.30], p = 0.060." in unsure
+    sure = comparisons.scales_compared(["S", "M"], change.assign(p=0.04), "accuracy")
+    assert "rises: 0.20 [0.10, 0.30], p = 0.040." in sure
 
 
 def test_stronger_is_undecided_when_the_interval_holds_zero():
@@ -182,3 +186,22 @@ def test_a_small_number_is_not_shown_as_none():
     shown = findings.table(frame)._repr_html_()
     for cell in ("0.0004", "0.25", "0.00", "–", "−0.0012", "&gt;−0.0001", "&lt;0.0001", "3.00"):
         assert f"<td>{cell}</td>" in shown
+
+
+def test_steps_between_runs_are_said_or_cannot_be_had():
+    table = pd.DataFrame(
+        {
+            "metric": "accuracy",
+            "smaller": ["S", "M"],
+            "larger": ["M", "L"],
+            "value": [0.1, np.nan],
+            "low": [-0.1, np.nan],
+            "high": [0.3, np.nan],
+        }
+    )
+    said = comparisons.between_runs_compared(table)
+    assert "From S to M the mean r of accuracy between runs may rise or fall: 0.10" in said
+    assert said.endswith(
+        "From M to L the mean r of accuracy between runs cannot be compared: "
+        "one of them has one seed."
+    )

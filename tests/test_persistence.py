@@ -68,6 +68,27 @@ def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
     assert everything.endswith("**0.80 [0.50, 0.90]**.")
 
 
+def test_what_holds_from_run_to_run_is_set_against_one_run():
+    table = pd.DataFrame(
+        {
+            "scale": ["S"] * 3 + ["M"] * 3 + ["L"] * 3,
+            "quantity": ["within", "between", "luck"] * 3,
+            "value": [0.5, 0.1, 0.4, 0.6, 0.5, 0.1, *[np.nan] * 3],
+            "low": [0.4, -0.1, 0.2, 0.4, 0.3, -0.1, *[np.nan] * 3],
+            "high": [0.6, 0.3, 0.6, 0.8, 0.7, 0.3, *[np.nan] * 3],
+        }
+    )
+    lines = persistence.from_run_to_run(table).splitlines()
+    assert "mean r is 0.50 [0.40, 0.60] where both scores are of one run" in lines[0]
+    assert "and **0.10 [-0.10, 0.30]** where" in lines[0].replace("−", "-")
+    assert "0.40 [0.20, 0.60], is luck that a run carries" in lines[0]
+    assert "may be luck that a run carries through its fine-tuning, or none." in lines[1]
+    assert lines[2] == (
+        "- At scale L there is one seed: what its runs share with no other run is in every r."
+    )
+    assert "the mean r of some is" in persistence.from_run_to_run(table, "of some")
+
+
 def test_the_headline_says_no_more_than_the_scales_allow():
     rows = pd.DataFrame(
         {
@@ -75,19 +96,23 @@ def test_the_headline_says_no_more_than_the_scales_allow():
             "benchmark": ["a", "b"] * 2,
             "mark": ["measurable", "not measurable", "measurable", "measurable"],
             "seeds": [3, 3, 1, 1],
+            "low": [0.1, 0.2, 0.3, -0.1],
         }
     )
     told = pd.DataFrame(
         {"scale": ["S", "M"], "value": [0.9, 0.8], "low": [0.7, 0.3], "high": [0.95, 0.9]}
     )
     said = persistence.headline(rows, told)
-    assert "signal than noise, fine-tuning keeps it**: on 1 of 2 rankings. The mean" in said
-    assert "is 0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks). On the" in said
+    assert "signal than noise, fine-tuning keeps it on average.** That is so for 1 of 2" in said
+    assert "is 0.90 [0.70, 0.95] at scale S (1 of 2 benchmarks), these benchmarks taken" in said
+    assert "of the 1 r, 1 is surely above zero. On the other" in said
     assert said.endswith("it is 0.80 [0.30, 0.90] at scale M (2 of 2 benchmarks).")
     # A scale with one seed decides nothing beside one with several.
-    assert "keeps it**" in persistence.headline(rows, told.assign(value=[0.9, 0.6]))
+    assert "keeps it on average.**" in persistence.headline(rows, told.assign(value=[0.9, 0.6]))
     several = rows.assign(seeds=3)
-    assert "keeps it in part**" in persistence.headline(several, told.assign(value=[0.9, 0.6]))
+    assert "keeps it on average in part.**" in persistence.headline(
+        several, told.assign(value=[0.9, 0.6])
+    )
     assert "it is undecided whether" in persistence.headline(several, told.assign(low=[0.7, -0.1]))
     assert "By that of items alone, fine" in persistence.headline(rows.assign(seeds=1), told)
     assert "above what noise would allow" not in said

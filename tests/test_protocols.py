@@ -354,6 +354,57 @@ def test_the_order_of_mixtures_is_carried_from_scale_to_scale(grid):
         protocols.carry_over(grid.sel(scale=["S"]))
 
 
+def test_without_categories_there_is_the_mean_of_all():
+    grid = make_grid(6).drop_vars("category")
+    found = category_means(grid)
+    assert found["benchmark"].to_numpy().tolist() == ["all benchmarks"]
+    expected = grid["accuracy"].mean("benchmark")
+    np.testing.assert_allclose(found["accuracy"].isel(benchmark=0), expected)
+
+
+def test_the_means_of_cross_stage_are_its_means(grid):
+    r = quiet(transfer.cross_stage, grid, "accuracy", "spearman")
+    found = quiet(protocols.mean_cross_stage, grid, "accuracy", "spearman")
+    np.testing.assert_allclose(found, np.nanmean(r, axis=1))
+    which = xr.DataArray(np.arange(12) < 5, dims="benchmark")
+    found = quiet(protocols.mean_cross_stage, grid, "accuracy", "spearman", which=which)
+    np.testing.assert_allclose(found, np.nanmean(r[:, :5], axis=1))
+    found = quiet(protocols.category_cross_stage, grid, "accuracy", "spearman")
+    xr.testing.assert_allclose(found, transfer.by_category(r))
+
+
+def test_between_runs_is_a_loop_over_pairs_of_seeds():
+    grid = make_grid(7, seeds=3)
+    # The second scale has one seed.
+    grid["accuracy"] = grid["accuracy"].where((grid["scale"] == "S") | (grid["seed"] == 0))
+    found = quiet(protocols.between_runs, grid, "accuracy", "kendall")
+    values = grid["accuracy"].to_numpy()
+    for place in range(12):
+        r = [
+            [
+                corr(values[0, 0, k, :, place], values[0, 1, m, :, place], "kendall")
+                for m in range(3)
+            ]
+            for k in range(3)
+        ]
+        within, between = np.mean(np.diag(r)), np.array(r)[~np.eye(3, dtype=bool)].mean()
+        cell = found.isel(scale=0, benchmark=place)
+        assert cell["within"].item() == pytest.approx(within)
+        assert cell["between"].item() == pytest.approx(between)
+        assert cell["luck"].item() == pytest.approx(within - between)
+    assert np.isnan(found.isel(scale=1).to_array()).all()
+
+
+def test_luck_that_a_run_keeps_is_within_runs_alone():
+    """Nothing but luck: within a run both stages have it, between runs nothing is shared."""
+    grid = make_grid(9, seeds=3, scales=("S",))
+    luck = np.random.default_rng(0).normal(size=grid["accuracy"].isel(stage=0).shape)
+    grid["accuracy"][:] = np.stack([luck, luck], axis=grid["accuracy"].get_axis_num("stage"))
+    found = protocols.between_runs(grid).mean("benchmark")
+    assert found["within"].item() == pytest.approx(1)
+    assert abs(found["between"].item()) < 0.2
+
+
 def test_decision_leaves_missing_mixtures_out():
     grid = by_hand({("S", "pretrain"): [0.3, 0.9, 0.5, 0.2], ("L", "sft"): [0.5, np.nan, 0.6, 0.1]})
     found = transfer.decision(grid)

@@ -12,6 +12,9 @@ import pandas as pd
 
 from transfer.findings import names, number, plain, records
 
+ONE_IN_TWENTY = 0.05
+"""The p of an exchange test below which a change is called one."""
+
 
 def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: str) -> str:
     """Return what the table says about scale (RQ3), or that it cannot say anything yet."""
@@ -25,10 +28,31 @@ def scales_compared(scales: list[str], difference: pd.DataFrame | None, metric: 
     said = []
     for row in records(difference):
         shown = number(row["value"], row["low"], row["high"])
+        p = row.get("p", np.nan)
+        beside = "" if np.isnan(p) else f", p = {p:.3f}"
         said.append(
             f"From {plain(row['smaller'])} to {plain(row['larger'])} the mean r of {metric} "
-            f"{_change(row)}: {shown}."
+            f"{_change(row)}: {shown}{beside}."
         )
+    return " ".join(said)
+
+
+def between_runs_compared(difference: pd.DataFrame) -> str:
+    """Return how r from one run to another differs between neighbouring scales.
+
+    Parameters
+    ----------
+    difference : DataFrame
+        `metric, smaller, larger, value, low, high`, from `transfer.protocols.between_runs`.
+    """
+    said = []
+    for row in records(difference):
+        of = f"From {plain(row['smaller'])} to {plain(row['larger'])} the mean r of {row['metric']}"
+        if np.isnan(row["value"]):
+            said.append(f"{of} between runs cannot be compared: one of them has one seed.")
+            continue
+        shown = number(row["value"], row["low"], row["high"])
+        said.append(f"{of} between runs {_change(row)}: {shown}.")
     return " ".join(said)
 
 
@@ -109,6 +133,9 @@ def foresight(table: pd.DataFrame, gain: pd.DataFrame, end: str) -> str:
 
 
 def _change(row: dict[str, Any]) -> str:
+    """Return the change that interval and test agree on, where there is a test."""
+    if row.get("p", 0.0) >= ONE_IN_TWENTY:
+        return "may rise or fall"
     return "rises" if row["low"] > 0 else "falls" if row["high"] < 0 else "may rise or fall"
 
 

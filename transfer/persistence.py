@@ -82,7 +82,8 @@ def _of_measurable(told: pd.DataFrame | None, scale: Any, rows: pd.DataFrame) ->
 def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     """Return in short whether rankings that are more than noise persist (RQ1).
 
-    Takes what `by_scale` takes. Empty where it is not known which rankings are noise.
+    Takes what `by_scale` takes, with the ends of each r. Empty where it is not known which rankings
+    are noise.
     """
     if told is None or "mark" not in per_benchmark:
         return ""
@@ -98,11 +99,14 @@ def headline(per_benchmark: pd.DataFrame, told: pd.DataFrame | None) -> str:
     parts = []
     sure = per_benchmark[per_benchmark["scale"].isin([row["scale"] for row in found])]
     if found:
+        able = sure[sure["mark"] == "measurable"]
+        clear = int((able["low"] > 0).sum())
         parts = [
-            f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}**: on "
-            f"{(sure['mark'] == 'measurable').sum()} of {len(sure)} rankings. The "
-            f"mean r across stages is {names(row['said'] for row in found)}. On the other "
-            f"benchmarks r, high or low, says little.{_above_ceiling(sure)}"
+            f"**Where the ranking of mixtures is more signal than noise, {_kept(found)}.** That "
+            f"is so for {len(able)} of {len(sure)} pairs of a benchmark and a scale. The mean r "
+            f"across stages is {names(row['said'] for row in found)}, these benchmarks taken as "
+            f"given; of the {len(able)} r, {clear} {'is' if clear == 1 else 'are'} surely above "
+            f"zero. On the other benchmarks r, high or low, says little.{_above_ceiling(sure)}"
         ]
     if alone:
         parts.append(
@@ -134,7 +138,44 @@ def _kept(rows: list[dict[str, Any]]) -> str:
     """Return whether fine-tuning keeps rankings, by their mean r at some scales."""
     if not all(row["low"] > 0 for row in rows):
         return "it is undecided whether fine-tuning keeps it"
-    return "fine-tuning keeps it" + ("" if all(r["value"] > HOLDS for r in rows) else " in part")
+    part = "" if all(row["value"] > HOLDS for row in rows) else " in part"
+    return f"fine-tuning keeps it on average{part}"
+
+
+def from_run_to_run(table: pd.DataFrame, of: str = "") -> str:
+    """Return how far rankings persist from one run to another of the same mixtures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `scale, quantity, value, low, high`: the mean over benchmarks of each quantity of
+        `transfer.protocols.between_runs`.
+    of : str
+        What the mean is of, where it is not all benchmarks.
+    """
+    said = []
+    for scale, rows in table.groupby("scale", sort=False):
+        by = {row["quantity"]: row for row in records(rows)}
+        if np.isnan(by["between"]["value"]):
+            said.append(
+                f"- At scale {plain(scale)} there is one seed: what its runs share with no other "
+                "run is in every r."
+            )
+            continue
+        shown = {key: number(row["value"], row["low"], row["high"]) for key, row in by.items()}
+        luck = by["luck"]
+        part = (
+            "is luck that a run carries through its fine-tuning"
+            if luck["low"] > 0
+            else "may be luck that a run carries through its fine-tuning, or none"
+        )
+        said.append(
+            f"- At scale {plain(scale)} the mean r{f' {of}' if of else ''} is {shown['within']} "
+            "where both scores are of one run, and "
+            f"**{shown['between']}** where the score after fine-tuning is that of another run, of "
+            f"the same mixture with another seed. The difference, {shown['luck']}, {part}."
+        )
+    return "\n".join(said)
 
 
 def measurability(marked: pd.DataFrame) -> str:

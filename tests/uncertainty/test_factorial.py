@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from grids import make_grid
 from scipy import stats
 
@@ -54,3 +55,13 @@ def test_alignment_too_and_missing_mixtures_widen_it():
 def test_other_protocols_are_refused():
     with pytest.raises(BadInput, match="web contrast, main effect or alignment"):
         factor_interval(cross_stage, make_grid(0))
+
+
+def test_arguments_go_to_the_protocol_by_any_name():
+    grid = make_grid(3)
+    found = factor_interval(web_contrast, grid, metric="confidence")
+    xr.testing.assert_identical(found, factor_interval(web_contrast, grid, "confidence"))
+    ranks = factor_interval(alignment_contrast, grid, "spearman")
+    assert not np.allclose(ranks["value"], factor_interval(alignment_contrast, grid)["value"])
+    named = factor_interval(alignment_contrast, grid, method="spearman")
+    xr.testing.assert_identical(ranks, named)

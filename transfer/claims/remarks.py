@@ -122,14 +122,14 @@ def effects_are_clear(row: Row, e: Estimates, scale: str) -> Remark:
     for each of the two.
     """
     level = 1 - (1 - e.level) / 2
-    asked: list[tuple[Callable[..., xr.DataArray], str]]
+    asked: list[tuple[Callable[..., xr.DataArray], str, dict[str, str]]]
     if row.across:
-        asked = [(web_contrast, e.scales[place]) for place in (0, -1)]
+        asked = [(web_contrast, e.scales[place], {}) for place in (0, -1)]
     else:
-        asked = [(web_contrast, scale), (alignment_contrast, scale)]
+        asked = [(web_contrast, scale, {}), (alignment_contrast, scale, {"method": e.method})]
     said, clear = [], True
-    for protocol, at_scale in asked:
-        found = factor_interval(protocol, e.whole, level=level)
+    for protocol, at_scale, how in asked:
+        found = factor_interval(protocol, e.whole, level=level, **how)
         cell = found.sel(scale=at_scale, stage="pretrain", contrast="V2-V1", category="NLI")
         value, low, high = (float(cell[name]) for name in ("value", "low", "high"))
         said.append(number(value, low, high))

@@ -20,7 +20,14 @@ from transfer.protocols.factors import (
     web_contrast,
 )
 from transfer.protocols.shared import shared_variance
-from transfer.protocols.stages import by_category, coherence, cross_stage
+from transfer.protocols.stages import (
+    between_runs,
+    by_category,
+    category_cross_stage,
+    coherence,
+    cross_stage,
+    mean_cross_stage,
+)
 from transfer.protocols.steps import stage_pairs
 from transfer.protocols.structure import structure_persistence
 from transfer.protocols.tidy import tidy
@@ -32,8 +39,10 @@ __all__ = [
     "alignment_contrast",
     "alignment_persistence",
     "alignment_without_one",
+    "between_runs",
     "by_category",
     "carry_over",
+    "category_cross_stage",
     "category_means",
     "code_share_correlation",
     "coherence",
@@ -43,6 +52,7 @@ __all__ = [
     "decision",
     "factor_effects",
     "main_effects",
+    "mean_cross_stage",
     "shared_variance",
     "stage_pairs",
     "structure_persistence",

@@ -124,12 +124,14 @@ def category_means(grid: xr.Dataset, everything: str = "all benchmarks") -> xr.D
     Returns
     -------
     Dataset
-        As the grid, with `benchmark` the names of the categories and, last, `everything`.
+        As the grid, with `benchmark` the names of the categories, where there are any, and, last,
+        `everything`.
     """
-    names = categories_of(grid)
-    category = grid["category"].to_numpy()
-    groups = [np.flatnonzero(category == name) for name in names]
-    groups.append(np.arange(len(category)))
+    names, groups = [], []
+    if "category" in grid.coords:
+        names, category = categories_of(grid), grid["category"].to_numpy()
+        groups = [np.flatnonzero(category == name) for name in names]
+    groups.append(np.arange(grid.sizes["benchmark"]))
     labels = np.array([*names, everything], dtype=object)
     bare = grid.drop_vars([c for c in grid.coords if "benchmark" in grid[c].dims])
     means = [bare.isel(benchmark=group).mean("benchmark", skipna=False) for group in groups]

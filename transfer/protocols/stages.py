@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from transfer.errors import BadInput
 from transfer.protocols.correlations import correlate
-from transfer.protocols.selection import at, categories_of, measure_of, without
+from transfer.protocols.selection import at, categories_of, mean_of_there, measure_of, without
 
 _OF_BENCHMARKS = ("chance", "normalization")
 
@@ -57,6 +58,78 @@ def cross_stage(
         orders,
     )
     return r.rename(f"r_{metric}")
+
+
+def mean_cross_stage(
+    grid: xr.Dataset,
+    metric: str = "accuracy",
+    method: str = "pearson",
+    before: str = "pretrain",
+    after: str = "sft",
+    which: xr.DataArray | None = None,
+) -> xr.DataArray:
+    """Return the mean of `cross_stage` over benchmarks, those without an r left out.
+
+    Parameters
+    ----------
+    grid, metric, method, before, after
+        As for `cross_stage`.
+    which : DataArray of bool, optional
+        The benchmarks that count, over `benchmark`, and over `scale` where it differs.
+    """
+    r = cross_stage(grid, metric, method, before=before, after=after).drop_vars("n")
+    return mean_of_there(r if which is None else r.where(which), "benchmark")
+
+
+def category_cross_stage(
+    grid: xr.Dataset,
+    metric: str = "accuracy",
+    method: str = "pearson",
+    before: str = "pretrain",
+    after: str = "sft",
+) -> xr.DataArray:
+    """Return the mean of `cross_stage` over the benchmarks of each category (P6)."""
+    return by_category(cross_stage(grid, metric, method, before=before, after=after))
+
+
+def between_runs(
+    grid: xr.Dataset,
+    metric: str = "accuracy",
+    method: str = "pearson",
+    before: str = "pretrain",
+    after: str = "sft",
+) -> xr.Dataset:
+    r"""Return how far a ranking persists within runs, and from run to run of the same mixtures.
+
+    .. math:: \text{within}(b) = \overline{r(k, k)}, \quad
+              \text{between}(b) = \overline{r(k, l)}_{k \ne l}, \quad
+              r(k, l) = \operatorname{corr}_m(x_{m,b,k,\mathrm{PT}},\; x_{m,b,l,\mathrm{SFT}})
+
+    over the seeds k and l of a scale. A run is fine-tuned from its own pretraining, so its luck is
+    in both of its scores and makes `within` larger. Who trains another model on the mixture that
+    ranks first has `between`. Both are of single runs, whose noise pulls them towards zero more
+    than that of a mean over seeds.
+
+    Returns
+    -------
+    Dataset
+        `within`, `between` and their difference `luck`, over `scale, benchmark`; NaN at a scale
+        with one seed.
+    """
+    values = without(measure_of(grid, metric, keep_seeds=True), *_OF_BENCHMARKS)
+    if "seed" not in values.dims:
+        raise BadInput("the table has no seeds apart; give one with a row for each seed")
+    x = at(values, "stage", before).rename(seed="seed_before")
+    y = at(values, "stage", after).rename(seed="seed_after")
+    r = correlate(x, y, "mixture", method, metric).drop_vars("n")
+    same = xr.DataArray(
+        np.eye(values.sizes["seed"], dtype=bool), dims=("seed_before", "seed_after")
+    )
+    of = ["seed_before", "seed_after"]
+    bare = r.drop_vars(of, errors="ignore")
+    between = mean_of_there(bare.where(~same), of)
+    within = mean_of_there(bare.where(same), of).where(between.notnull())
+    return xr.Dataset({"within": within, "between": between, "luck": within - between})
 
 
 def coherence(

@@ -15,6 +15,7 @@ may be an interaction of the two factors: the interval holds it as such.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -58,15 +59,18 @@ def factor_interval(
     BadInput
         If the protocol is another, or the mixtures' web sources and code shares are not known.
     """
-    value = protocol(grid, *args, **kwargs)
-    if protocol in (web_contrast, main_effects):
-        scores = without(by_category(measure_of(grid, *(args or ("accuracy",)), **kwargs)), "n")
-    elif protocol is alignment_contrast:
-        scores = without(alignment(grid, *args, **kwargs), "n")
-    else:
+    if protocol not in (web_contrast, main_effects, alignment_contrast):
         raise BadInput(
             "an interval of this kind is one of a web contrast, main effect or alignment"
         )
+    value = protocol(grid, *args, **kwargs)
+    bound = inspect.signature(protocol).bind(grid, *args, **kwargs)
+    bound.apply_defaults()
+    if protocol is alignment_contrast:
+        scores = alignment(**bound.arguments)
+    else:
+        scores = by_category(measure_of(**bound.arguments))
+    scores = without(scores, "n")
     noise = _unexplained(scores)
     n = xr.Variable(value.dims, value["n"].to_numpy().astype(float))
     weights = 2 / n if protocol is not main_effects else 1 / n - 1 / noise["mixtures"].variable
