@@ -188,6 +188,28 @@ def test_noise_does_not_make_a_ranking_weak():
     assert "12 of 12" in judged(negative, grid, marks=marked())["note"]
 
 
+def test_noise_does_not_refute_that_a_ranking_is_strong():
+    grid = make_grid(6, scales=("S",), seeds=1)
+    names = ["b0", "b1", "b2"]
+    before = grid["accuracy"].sel(stage="pretrain", benchmark=names)
+    grid["accuracy"].loc[{"stage": "sft", "benchmark": names}] = 1 - before
+    row = only("C1", "Commonsense")
+    assert judged(row, grid)["verdict"] == "disagrees"
+    one = judged(row, grid, marks=marked("b1", "b8"))
+    assert one["verdict"] == "undecided"
+    assert "1 of its benchmarks is measurable: noise may have made it weak." in one["note"]
+    two = judged(row, grid, marks=marked("b1", "b2"))
+    assert two["verdict"] == "disagrees"
+    assert "Over the 2 measurable ones it is −1.00" in two["note"]
+    # The measurable ones persist: the others alone made the mean weak.
+    grid["accuracy"].loc[{"stage": "sft", "benchmark": names[1:]}] = before.sel(benchmark=names[1:])
+    weak = {"stage": "sft", "benchmark": "b0"}
+    grid["accuracy"].loc[weak] = 1 - before.sel(benchmark="b0")
+    assert judged(row, grid)["verdict"] == "disagrees"
+    held = judged(row, grid, marks=marked("b1", "b2"))
+    assert held["verdict"] != "disagrees"
+
+
 def test_science_has_to_change_its_sign():
     def science(small, large):
         rng = np.random.default_rng(7)

@@ -135,6 +135,14 @@ def test_what_a_coin_could_give_is_validated_at_both_scales():
     assert [text[:11] for text in guidance.across_scales(both)] == ["From S to M", "From M to L"]
 
 
+def test_what_chance_alone_would_clear_is_said():
+    low = [0.1, -0.2, *[-0.1] * 37, NAN]
+    table = pd.DataFrame({"low": low, "high": [0.3, -0.1, *[0.1] * 37, NAN]})
+    said = guidance.by_chance(table)
+    assert said.startswith("Of these 39 intervals 2 are clear of zero.")
+    assert "about 2 would be by chance" in said
+
+
 def test_names_that_are_markup_are_shown():
     table = intervals(scale="<b>", benchmark=["<i>", "b", "c", "d"])
     assert "<b>" not in guidance.code(table.assign(stage="<u>"), "accuracy")

@@ -74,6 +74,23 @@ def code(r: pd.DataFrame, metric: str) -> str:
     return "\n".join(said)
 
 
+def by_chance(table: pd.DataFrame) -> str:
+    """Return how many of some intervals are clear of zero, and how many would be by chance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `low, high`: ends of 95 % intervals.
+    """
+    measured = table[table["low"].notna()]
+    clear = int(((measured["low"] > 0) | (measured["high"] < 0)).sum())
+    return (
+        f"Of these {len(measured)} intervals {clear} {'is' if clear == 1 else 'are'} clear of "
+        f"zero. If nothing had an effect about {len(measured) / 20:.0f} would be by chance, so a "
+        "single one says little."
+    )
+
+
 def _listed(found: list[str]) -> str:
     return f" ({names(found)})" if found else ""
 

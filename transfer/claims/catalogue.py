@@ -60,6 +60,7 @@ CLAIMS: tuple[Claim, ...] = (
                 above=HALF,
                 test=tie_of_rankings("accuracy", category),
                 remarks=(benchmarks_in(("accuracy",), category),),
+                strong=(category,),
                 note="The digest gives the threshold, not the value.",
             )
             for category in ("Commonsense", "Science")

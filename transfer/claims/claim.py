@@ -84,6 +84,9 @@ class Row:
     measurable : tuple of str, optional
         The claim is of weakness or of a negative sign, which noise can give. Only benchmarks that
         are measurable count; of each of these categories there must be two (if empty, one of all).
+    strong : tuple of str, optional
+        The claim is of strength, which noise can hide. It is refuted only where the measurable
+        benchmarks of these categories, two or more of each, refute it too.
     some : bool
         The claim is that there is a benchmark of that kind. Those that are not measurable may be of
         it, so the others alone do not refute it.
@@ -102,6 +105,7 @@ class Row:
     by_test: bool = False
     remarks: tuple[Callable[[Row, Estimates, str], Remark], ...] = ()
     measurable: tuple[str, ...] | None = None
+    strong: tuple[str, ...] | None = None
     some: bool = False
     note: str = ""
 

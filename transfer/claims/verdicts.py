@@ -17,7 +17,7 @@ from transfer.claims.claim import Remark, Row
 from transfer.claims.estimates import Estimates, NotTestable
 from transfer.claims.remarks import BOTH, with_all_seeds
 from transfer.errors import BadInput
-from transfer.findings import names
+from transfer.findings import names, number
 from transfer.protocols import ConstantVector
 from transfer.suite import repository
 from transfer.uncertainty.resampling import RESAMPLES
@@ -138,6 +138,8 @@ def _judge(
             if row.test:
                 chance = row.test(e, scale)
             remarks = [first, *(remark(row, e, scale) for remark in row.remarks)]
+            if said == "disagrees" and row.strong and marks is not None:
+                remarks.append(_refuted(row, e, scale, marks))
             if row.by_test and said in BOTH and not chance.allows(said, estimates.level):
                 remarks.append(Remark("Its test does not say what its interval says.", BOTH))
             if row.across:
@@ -177,9 +179,7 @@ def _rests_on(
         e = e.matched
     if row.measurable is None or marks is None:
         return e, Remark()
-    ends = e.scales if row.across else [scale]
-    fine = (marks.reindex(scale=ends) == "measurable").all("scale").to_series()
-    able = [name for name in e.benchmarks if fine.get(name, False)]
+    able = _able(e, e.scales if row.across else [scale], marks)
     groups = [e.members(name) for name in row.measurable] or [e.benchmarks]
     about = [name for name in e.benchmarks if any(name in group for group in groups)]
     lost = [name for name in about if name not in able]
@@ -194,6 +194,25 @@ def _rests_on(
     if not row.some:
         return kept, Remark(words)
     return kept, Remark(f"{words} One of the others may be such a benchmark.", ("disagrees",))
+
+
+def _able(e: Estimates, scales: list[str], marks: xr.DataArray) -> list[str]:
+    """Return the benchmarks that are measurable at some scales."""
+    fine = (marks.reindex(scale=scales) == "measurable").all("scale").to_series()
+    return [name for name in e.benchmarks if fine.get(name, False)]
+
+
+def _refuted(row: Row, e: Estimates, scale: str, marks: xr.DataArray) -> Remark:
+    """Ask that what refutes a claim of strength be more than the noise of one stage."""
+    assert row.strong
+    able = set(_able(e, [scale], marks))
+    kept = [name for name in e.members(*row.strong) if name in able]
+    if any(len(able & set(e.members(category))) < 2 for category in row.strong):
+        said = f"{len(kept)} of its benchmarks {'is' if len(kept) == 1 else 'are'} measurable"
+        return Remark(f"{said}: noise may have made it weak.", ("disagrees",))
+    found = row.estimate(e.part(kept, scale), scale)
+    words = f"Over the {len(kept)} measurable ones it is {number(*found)}."
+    return Remark(words, () if row.side(*found[1:]) == "disagrees" else ("disagrees",))
 
 
 def _published(

@@ -119,17 +119,26 @@ def between_runs(
     values = without(measure_of(grid, metric, keep_seeds=True), *_OF_BENCHMARKS)
     if "seed" not in values.dims:
         raise BadInput("the table has no seeds apart; give one with a row for each seed")
-    x = at(values, "stage", before).rename(seed="seed_before")
-    y = at(values, "stage", after).rename(seed="seed_after")
+    parts = [values]
+    if "scale" in values.dims:
+        parts = [values.isel(scale=[place]) for place in range(values.sizes["scale"])]
+    found = [
+        _between(part.dropna("seed", how="all"), metric, method, before, after) for part in parts
+    ]
+    whole = xr.concat(found, "scale") if len(found) > 1 else found[0]
+    return whole.assign(luck=whole["within"] - whole["between"])
+
+
+def _between(values: xr.DataArray, metric: str, method: str, before: str, after: str) -> xr.Dataset:
+    """Return `within` and `between` of the runs of one scale."""
+    pairs = ["seed_before", "seed_after"]
+    x = at(values, "stage", before).rename(seed=pairs[0]).drop_vars(pairs[0], errors="ignore")
+    y = at(values, "stage", after).rename(seed=pairs[1]).drop_vars(pairs[1], errors="ignore")
     r = correlate(x, y, "mixture", method, metric).drop_vars("n")
-    same = xr.DataArray(
-        np.eye(values.sizes["seed"], dtype=bool), dims=("seed_before", "seed_after")
-    )
-    of = ["seed_before", "seed_after"]
-    bare = r.drop_vars(of, errors="ignore")
-    between = mean_of_there(bare.where(~same), of)
-    within = mean_of_there(bare.where(same), of).where(between.notnull())
-    return xr.Dataset({"within": within, "between": between, "luck": within - between})
+    same = xr.DataArray(np.eye(values.sizes["seed"], dtype=bool), dims=pairs)
+    between = mean_of_there(r.where(~same), pairs)
+    within = mean_of_there(r.where(same), pairs).where(between.notnull())
+    return xr.Dataset({"within": within, "between": between})
 
 
 def coherence(
