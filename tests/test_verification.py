@@ -158,6 +158,22 @@ def test_a_control_of_other_weights_is_named(study, tmp_path):
     assert len(differences(study)) == 4
 
 
+def test_a_way_that_ends_elsewhere_is_named(study, tmp_path):
+    folder = tmp_path / "data" / "small"
+    measures = pd.read_parquet(folder / "measures.parquet")
+    weights = pd.read_csv(folder / "runs.csv").set_index("run")["checkpoint_sha256"]
+    way = measures[(measures["mixture"] == "V1P0") & (measures["stage"] == "sft")]
+    way = way.assign(checkpoint_sha256=weights["V1P0-S-s0-sft"], step=2, tokens=100)
+    early = way.assign(step=1, accuracy=0.0)
+    pd.concat([way, early]).to_parquet(folder / "trajectory.parquet")
+    assert differences(study) == []
+    off = way["accuracy"] + np.where(way["normalization"] == "sum", 3, 2) / way["n_items"]
+    pd.concat([way.assign(accuracy=off), early]).to_parquet(folder / "trajectory.parquet")
+    (said,) = differences(study)
+    assert said.startswith("trajectory.parquet: the end of V1P0-S-s0-sft on ")
+    assert said.endswith("(sum) is not what measures.parquet says")
+
+
 def test_items_that_are_gone_or_left_over_are_named(study, tmp_path):
     folder = tmp_path / "data" / "small" / "items"
     (folder / "V1P1-S-s0-sft.parquet").rename(folder / "V9P1-S-s0-sft.parquet")
