@@ -148,6 +148,14 @@ def test_structure_and_alignment_pass_through():
         assert (found["low"] <= found["high"]).all()
 
 
+def test_runs_stay_apart_where_a_protocol_pairs_them():
+    grid = make_grid(9, seeds=3)
+    found = bootstrap(transfer.protocols.between_runs, grid, "confidence", resamples=50)
+    expected = transfer.protocols.between_runs(grid, "confidence")
+    np.testing.assert_allclose(found["luck"], expected["luck"])
+    assert (found["between_low"] <= found["between_high"]).all()
+
+
 def test_a_result_that_keeps_what_is_drawn_is_refused():
     with pytest.raises(BadInput, match="still has the dimension mixture"):
         bootstrap(transfer.alignment, make_grid(10), resamples=5)

@@ -15,6 +15,7 @@ import xarray as xr
 
 from transfer.errors import BadInput
 from transfer.protocols.selection import mean_of_there
+from transfer.protocols.stages import between_runs
 
 _CELLS_AT_ONCE = 4_000_000
 OVER = ("mixture", "seed", "item")
@@ -146,7 +147,7 @@ def needed_by(
     bound.apply_defaults()
     values = [value for value in bound.arguments.values() if isinstance(value, str)]
     needed = grid[list(dict.fromkeys(value for value in values if value in grid.data_vars))]
-    if keep_seeds or kwargs.get("keep_seeds"):
+    if keep_seeds or kwargs.get("keep_seeds") or protocol is between_runs:
         return needed
     return needed.map(lambda v: mean_of_there(v, "seed") if "seed" in v.dims else v)
 
