@@ -1,5 +1,7 @@
 """Points of training as stages of a grid: in order, and every protocol works on them."""
 
+import warnings
+
 import nbformat
 import numpy as np
 import pandas as pd
@@ -31,6 +33,7 @@ def table(seed=0):
             "confidence": draws.random(),
             "step": step * (1 + (scale == "M")),
             "tokens": 100 * step,
+            "checkpoint_sha256": "f" * 64,
         }
         for web in (1, 2, 3)
         for part in (0, 1, 2)
@@ -78,6 +81,12 @@ def test_a_selection_keeps_the_points(path):
     assert grid["scale"].to_numpy().tolist() == ["M"]
     assert grid["mixture"].to_numpy().tolist() == ["V2P0", "V1P0"]
     assert np.isfinite(grid["accuracy"].to_numpy()).all()
+
+
+def test_what_a_trajectory_adds_to_measures_needs_no_warning(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_trajectory(path, "mini")
 
 
 def test_what_is_no_trajectory_is_refused(path, tmp_path):

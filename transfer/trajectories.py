@@ -17,7 +17,7 @@ from transfer.entries import STAGES
 from transfer.errors import BadInput
 from transfer.suite import load_suite
 from transfer.tables.dataset import to_grid
-from transfer.tables.measures import check_measures, read_raw
+from transfer.tables.measures import MEASURES, TRAJECTORY, check_measures, read_raw
 
 
 class ScaleLeftOut(UserWarning):
@@ -112,7 +112,8 @@ def _labelled(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, pd.DataFra
     points = points.drop_duplicates("point").set_index("point")
     part = points["part"].map({name: place for place, name in enumerate(STAGES)})
     points = points.assign(place=part).sort_values(["place", "share"])[["part", "share"]]
-    return frame.assign(stage=point).drop(columns=["step", "tokens"], errors="ignore"), points
+    own = [name for name in TRAJECTORY.names if name not in MEASURES.names]
+    return frame.assign(stage=point).drop(columns=own, errors="ignore"), points
 
 
 def ends(grid: xr.Dataset) -> pd.Series:
