@@ -10,6 +10,7 @@ from small_model import ASSISTANT, fill_workspace, sentences, small_suite, token
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 from transfer import jobs, trainers, training
+from transfer.benchmarks.packages import lines
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.suite import Run
@@ -192,6 +193,15 @@ def test_labels_are_the_completion_and_its_end(space):
     assert spoken.decode(kept) == f" {first['completion']}<|endoftext|>"
     before = rows[0]["input_ids"][: -len(kept)]
     assert spoken.decode(before) == f"<|user|>{first['prompt']}{ASSISTANT}"
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u0085", "\f"])
+def test_an_instruction_may_hold_what_other_texts_end_a_line_with(space, character, tmp_path):
+    row = {"prompt": f"the cat{character}sat", "completion": "down"}
+    path = tmp_path / "instructions.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert len(training.tokenize_instructions(path, tokenizer(), 32)) == 1
+    assert list(lines(path.read_text(encoding="utf-8"))) == [row]
 
 
 def test_padding_changes_no_loss(space):

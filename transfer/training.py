@@ -199,19 +199,21 @@ def tokenize_instructions(path: Path, tokenizer: Any, longest: int) -> list[dict
         tokens.
     """
     prompts, texts = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            user = {"role": "user", "content": row["prompt"]}
-            answer = {"role": "assistant", "content": row["completion"]}
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise BadInput(
-                f"{path}: line {number} is not an object with prompt and completion; rebuild it"
-            ) from None
-        chat = tokenizer.apply_chat_template
-        # A space that the template leaves before the answer belongs to the answer's first token.
-        prompts.append(chat([user], tokenize=False, add_generation_prompt=True).rstrip())
-        texts.append(chat([user, answer], tokenize=False))
+    with path.open(encoding="utf-8") as stream:
+        # Not `splitlines`, which also cuts at characters that JSON may hold, such as U+2028.
+        for number, line in enumerate(stream, start=1):
+            try:
+                row = json.loads(line)
+                user = {"role": "user", "content": row["prompt"]}
+                answer = {"role": "assistant", "content": row["completion"]}
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise BadInput(
+                    f"{path}: line {number} is not an object with prompt and completion; rebuild it"
+                ) from None
+            chat = tokenizer.apply_chat_template
+            # A space that the template leaves before the answer belongs to its first token.
+            prompts.append(chat([user], tokenize=False, add_generation_prompt=True).rstrip())
+            texts.append(chat([user, answer], tokenize=False))
     before = tokenizer(prompts)["input_ids"]
     examples = []
     for number, (head, ids) in enumerate(
