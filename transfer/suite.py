@@ -34,6 +34,7 @@ from transfer.entries import (
     Trajectory,
 )
 from transfer.errors import BadInput
+from transfer.plain_yaml import UniqueKeys
 
 
 class Suite(Entry):
@@ -218,13 +219,13 @@ def load_suite(name: str | Path = "mini") -> Suite:
     Raises
     ------
     BadInput
-        If the file is missing, is not YAML, has unknown keys, shares that do not sum to 1,
-        duplicate names or missing sources. The message names file, key and mend.
+        If the file is missing, is not YAML, has unknown or repeated keys, shares that do not sum to
+        1, duplicate names or missing sources. The message names file, key and mend.
     """
     path = suite_path(name)
     try:
         read = path.read_bytes()
-        content = yaml.safe_load(read.decode("utf-8"))
+        content = yaml.load(read.decode("utf-8"), Loader=UniqueKeys)
     except FileNotFoundError:
         there = sorted(p.stem for p in (repository() / "data" / "suites").glob("*.yaml"))
         raise BadInput(
