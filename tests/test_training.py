@@ -244,6 +244,9 @@ def test_what_is_missing_is_named_with_its_mend(space):
     scale = small_suite().scale("S").model_copy(update={"tokens": 10**6})
     with pytest.raises(BadInput, match=r"trains on 1,000,000; write longer shards"):
         pretrain(space, small_suite().model_copy(update={"scales": (scale,)}))
+    scale = scale.model_copy(update={"tokens": 8 * 16 - 1})
+    with pytest.raises(BadInput, match=r"scale S trains on 127 tokens, less than one batch of 8"):
+        pretrain(space, small_suite().model_copy(update={"scales": (scale,)}))
     pretrain(space)
     space.instructions.write_text('{"prompt": "x"}\n')
     with pytest.raises(BadInput, match=r"line 1 is not an object with prompt and completion"):

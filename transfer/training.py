@@ -70,18 +70,26 @@ def pretrain(
     Raises
     ------
     BadInput
-        If the tokenizer or the shard is missing or they are not of one another, the shard is
-        shorter than the scale's token budget, or the run is there from another recipe.
+        If the tokenizer or the shard is missing or they are not of one another, the scale's token
+        budget is shorter than a batch or longer than the shard, or the run is there from another
+        recipe.
     """
     scale, recipe = suite.scale(run.scale), suite.pretrain
     job = Job(suite, run, workspace)
     if job.finished():
         return job.folder
 
+    count = scale.tokens // recipe.sequence_length
+    steps = count // recipe.batch_sequences
+    if not steps:
+        raise BadInput(
+            f"suite {suite.name}: scale {scale.name} trains on {scale.tokens:,} tokens, less than "
+            f"one batch of {recipe.batch_sequences} x {recipe.sequence_length}; raise its tokens "
+            "or lower pretrain.batch_sequences"
+        )
     shard = shard_file(workspace, run.mixture)
     tokenizer = AutoTokenizer.from_pretrained(workspace.tokenizer)
     stream = np.load(shard, mmap_mode="r")
-    count = scale.tokens // recipe.sequence_length
     if len(stream) < count * recipe.sequence_length:
         raise BadInput(
             f"{shard}: {len(stream):,} tokens, but scale {scale.name} trains on {scale.tokens:,}; "
@@ -89,7 +97,6 @@ def pretrain(
         )
     rows = stream[: count * recipe.sequence_length].reshape(count, recipe.sequence_length)
     order = np.random.default_rng([run.seed, 0]).permutation(count)
-    steps = count // recipe.batch_sequences
 
     set_seed(run.seed)
     model = LlamaForCausalLM(_llama(suite, run, tokenizer))
