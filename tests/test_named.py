@@ -3,7 +3,7 @@
 import ast
 import importlib
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import typer.main
@@ -18,18 +18,20 @@ QUOTED = re.compile(r"`transfer ([a-z-]+)(?: ([a-z-]+))?")
 DOTTED = re.compile(r"`(transfer(?:\.\w+)+)(?:\(\))?`")
 
 
-def texts(path: Path) -> Iterator[str]:
-    """Yield the strings of a module, without what is put into them; a page is one text."""
+@cache
+def text(path: Path) -> str:
+    """Return a page, or the strings of a module, without what is put into them."""
     content = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
-        yield content
-        return
+        return content
+    found = []
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+            found.append(node.value)
         if isinstance(node, ast.JoinedStr):
             parts = (getattr(part, "value", "") for part in node.values)
-            yield "".join(part if isinstance(part, str) else "{}" for part in parts)
+            found.append("".join(part if isinstance(part, str) else "{}" for part in parts))
+    return "\n".join(found)
 
 
 def unknown_commands(text: str) -> list[str]:
@@ -70,10 +72,10 @@ def test_the_checks_see_what_is_not_there():
 
 
 def test_commands_that_are_named_are_there():
-    unknown = {path.name: unknown_commands("\n".join(texts(path))) for path in [*MODULES, *PAGES]}
+    unknown = {path.name: unknown_commands(text(path)) for path in [*MODULES, *PAGES]}
     assert {name: found for name, found in unknown.items() if found} == {}
 
 
 def test_what_is_called_by_its_full_name_is_there():
-    named = {one for path in [*MODULES, *PAGES] for one in DOTTED.findall("\n".join(texts(path)))}
+    named = {one for path in [*MODULES, *PAGES] for one in DOTTED.findall(text(path))}
     assert sorted(one for one in named if not is_there(one)) == []
