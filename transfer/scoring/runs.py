@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 import yaml
 
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.loglikelihood import Checkpoint
 from transfer.loglikelihood.checkpoint import tokenizer_hash, weights_hash
+from transfer.loglikelihood.devices import device_name
 from transfer.loglikelihood.tree import truncated
 from transfer.scoring.processes import Processes
 from transfer.scoring.requests import Items, RequestsOf
@@ -209,7 +209,7 @@ def _write(
         "suite_sha256": suite.sha256,
         **keys,
         **_made_of(checkpoint.folder, items, chat, dtype),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": device_name(checkpoint.device),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if Processes().rank == 0:
