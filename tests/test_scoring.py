@@ -533,10 +533,11 @@ def test_shortened_requests_are_counted_though_they_were_scored_before(
 
 def test_any_checkpoint_can_be_scored_to_a_table(space, folder, tmp_path):
     out = tmp_path / "items.parquet"
-    assert scoring.score_to_table(folder, out, space.suite, benchmarks=["two"]) == 8
+    (scored,) = scoring.score_to_tables({folder: out}, space.suite, benchmarks=["two"])
+    assert scored.items == 8
     assert read_items(out)[1]["mixture"] == "random"
     with pytest.raises(BadInput, match="benchmark 'three' is not in the suite; it has one, two"):
-        scoring.score_to_table(folder, out, space.suite, benchmarks=["three"])
+        list(scoring.score_to_tables({folder: out}, space.suite, benchmarks=["three"]))
 
 
 @pytest.mark.parametrize(
