@@ -9,7 +9,7 @@ import yaml
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import prepare
-from transfer.suite import Run, load_suite, suite_path
+from transfer.suite import Run, known_suite, load_suite, suite_path
 from transfer.tables import parameters
 
 
@@ -283,6 +283,14 @@ def test_run_names_go_both_ways():
 def test_a_wrong_run_name(name):
     with pytest.raises(BadInput, match="write it as <mixture>-<scale>-s<seed>-<stage>"):
         Run.parse(name)
+
+
+def test_a_package_apart_from_its_data_says_where_to_work(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "transfer" / "suite.py"
+    monkeypatch.setattr("transfer.suite.__file__", str(installed))
+    with pytest.raises(BadInput, match=r"site-packages: has no data/suites; work in a clone"):
+        load_suite("mini")
+    assert not known_suite("mini"), "a table can be read all the same"
 
 
 def test_suite_path_takes_a_name_or_a_path(tmp_path):

@@ -204,13 +204,30 @@ def suite_path(name: str | Path) -> Path:
 
 def known_suite(name: str) -> bool:
     """Return whether a name out of a table is that of a file in `data/suites`, and no path."""
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", name)
-    return plain is not None and suite_path(name).is_file()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", name):
+        return False
+    try:
+        return suite_path(name).is_file()
+    except BadInput:
+        # A table can be read without the repository, whose suites it is none of then.
+        return False
 
 
 def repository() -> Path:
-    """Return the folder that holds `data/`, `notebooks/` and `book/`."""
-    return Path(__file__).resolve().parent.parent
+    """Return the folder that holds `data/`, `notebooks/` and `book/`.
+
+    Raises
+    ------
+    BadInput
+        If the package is installed apart from them.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "data" / "suites").is_dir():
+        raise BadInput(
+            f"{root}: has no data/suites; work in a clone of the repository, into which the "
+            "package is installed with `pip install -e .`"
+        )
+    return root
 
 
 def load_suite(name: str | Path = "mini") -> Suite:
