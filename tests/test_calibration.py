@@ -45,6 +45,25 @@ def test_the_debiased_error_of_a_calibrated_model_is_near_zero_where_the_plain_o
     assert np.mean(debiased) < 0.2 * 0.17 / 20
 
 
+@given(st.integers(1, 120), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_the_order_of_the_items_changes_no_error(count, levels, seed):
+    rng = np.random.default_rng(seed)
+    sure = rng.random(levels)[rng.integers(levels, size=count)]
+    right = rng.random(count) < sure
+    order = rng.permutation(count)
+    for name, measure in MEASURES.items():
+        again = measure(sure[order], right[order])
+        # A root makes much of the last digits of a sum that is 0.
+        assert again == pytest.approx(measure(sure, right), abs=1e-6, nan_ok=True), name
+
+
+def test_the_debiased_error_of_equal_confidences_is_that_of_their_groups():
+    sure = np.repeat([0.4, 0.6], 50)
+    right = np.concatenate([np.arange(50) < 30, np.arange(50) < 40])
+    chance = (0.6 * 0.4 + 0.8 * 0.2) / 2 / 49
+    assert debiased_error(sure, right) == pytest.approx(np.sqrt(0.2**2 - chance))
+
+
 def test_the_debiased_error_finds_a_true_gap():
     sure = np.random.default_rng(2).uniform(0.2, 0.7, size=200_000)
     right = np.random.default_rng(3).random(200_000) < sure + 0.2

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from transfer.cli import app
+from transfer.verification import Check
 
 COMMANDS = [
     ["score"],
@@ -49,6 +50,51 @@ def test_unknown_mixture_lists_the_mixtures():
 
 def test_correlate_on_a_missing_table(tmp_path):
     assert "nosuch.parquet" in refused("correlate", "--measures", str(tmp_path / "nosuch.parquet"))
+
+
+STRANGE = "bad[/x] :cat:"
+
+
+@pytest.fixture
+def strange(tmp_path):
+    """A table of two stages with names that a terminal library could take for its markup."""
+    path = tmp_path / "o[/x]" / "strange.csv"
+    path.parent.mkdir(parents=True)
+    lines = ["mixture,scale,seed,stage,benchmark,accuracy"]
+    lines += [
+        f"m{at},1B,0,{stage},{STRANGE},{(at * factor) % 7 / 7}"
+        for at in range(5)
+        for stage, factor in (("base", 3), ("chat", 5))
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_correlate_takes_two_stages_and_prints_names_as_they_are(strange):
+    given = ["correlate", "--measures", str(strange), "--before", "base", "--after", "chat"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    assert STRANGE in result.output
+    out = strange.with_name("out.csv")
+    result = CliRunner().invoke(app, [*given, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert f"wrote {out}: 1 rows" in result.output
+    assert STRANGE in out.read_text()
+
+
+def test_import_prints_names_as_they_are(strange):
+    result = CliRunner().invoke(app, ["import", str(strange), "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert STRANGE in result.output
+
+
+def test_verify_prints_what_differs_as_it_is(monkeypatch):
+    check = Check(f"table {STRANGE}", 2, [f"row {STRANGE}"], f"note {STRANGE}")
+    monkeypatch.setattr("transfer.verification.verify", lambda suite, scoring: [check])
+    result = CliRunner().invoke(app, ["suite", "verify"])
+    assert result.exit_code == 1
+    assert f"differs  table {STRANGE}: 2 (note {STRANGE})" in result.output
+    assert f"row {STRANGE}" in result.output
 
 
 def test_measure_on_an_empty_folder(tmp_path):

@@ -75,9 +75,10 @@ def test_running_environment_is_the_locked_one():
     assert found == LOCK
 
 
-def test_package_and_its_right_half_import_without_torch():
+def test_package_and_its_right_half_import_without_torch_and_on_windows():
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['torch', 'transformers', 'sklearn']));"
+        "import sys;"
+        "sys.modules.update(dict.fromkeys(['torch', 'transformers', 'sklearn', 'fcntl']));"
         "import transfer, transfer.cli, transfer.charts, transfer.report.execute,"
         " transfer.report.build, transfer.suite, transfer.tables"
     )

@@ -119,6 +119,15 @@ def test_results_are_of_what_was_asked_or_refused(folder, task_files, tmp_path):
     ):
         with pytest.raises(BadInput, match=said):
             evaluate(str(folder), tmp_path / "results", other)
+    own = task_files / "choice.yaml"
+    text = own.read_text()
+    own.write_text(text.replace("{{context}}", "{{context}} So:"))
+    with pytest.raises(BadInput, match="other include_sha256"):
+        evaluate(str(folder), tmp_path / "results", asked)
+    own.write_text(text)
+    assert evaluate(str(folder), tmp_path / "results", asked) is None
+    with pytest.raises(BadInput, match="nowhere: no such folder; check --include"):
+        evaluate(str(folder), tmp_path / "results", asked._replace(include=tmp_path / "nowhere"))
     # What a killed process left has no stamp, and is made again.
     (made / "asked.json").unlink()
     for path in made.glob("samples_*"):

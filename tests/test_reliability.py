@@ -1,6 +1,7 @@
 """Reliability bins against a naive count and scikit-learn's calibration curve."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -32,6 +33,18 @@ def test_no_item_is_lost(count, bins, seed):
     assert table["confidence"].is_monotonic_increasing
     assert (table["low"] <= table["accuracy"]).all()
     assert (table["accuracy"] <= table["high"]).all()
+
+
+@given(st.integers(1, 60), st.integers(1, 12), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_the_order_of_the_answers_changes_nothing(count, bins, levels, seed):
+    random = np.random.default_rng(seed)
+    confidences = random.random(levels)[random.integers(levels, size=count)]
+    right, item = random.random(count) < 0.5, random.integers(20, size=count)
+    order = random.permutation(count)
+    pd.testing.assert_frame_equal(
+        reliability_bins(confidences[order], right[order], bins, item[order]),
+        reliability_bins(confidences, right, bins, item),
+    )
 
 
 def test_answers_of_many_models_to_the_same_items_are_not_more_items():

@@ -8,7 +8,7 @@ import pytest
 
 from transfer.errors import BadInput
 from transfer.report import ReportFailed, report
-from transfer.report.build import write_scripts
+from transfer.report.build import build, write_scripts
 from transfer.report.execute import execute, read_text_notebook
 from transfer.report.pages import ChartMime, chart_html
 from transfer.report.parameters import Parameter, choose, read_parameters
@@ -162,6 +162,49 @@ def test_notebooks_run_once_and_leave_no_trace_of_when_and_where(notebook, tmp_p
     execute(paths, given, out)
     again = [path.stat().st_mtime_ns > time for path, time in zip(executed, times, strict=True)]
     assert again == [True, False], "the touched one only"
+
+
+def test_a_page_is_made_again_when_a_table_in_a_folder_that_it_was_given_changes(
+    notebook, tmp_path
+):
+    items = tmp_path / "items"
+    items.mkdir()
+    table = items / "one.parquet"
+    table.write_bytes(b"old")
+    path = notebook("one.md", cell("print(open(f'{metric}/one.parquet').read())"))
+    (executed,) = execute([path], {"metric": str(items)}, tmp_path / "out")
+    time = executed.stat().st_mtime_ns
+    execute([path], {"metric": str(items)}, tmp_path / "out")
+    assert executed.stat().st_mtime_ns == time, "nothing changed"
+    table.write_bytes(b"fresh")
+    execute([path], {"metric": str(items)}, tmp_path / "out")
+    assert b"fresh\\n" in executed.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["CITATION.cff", "requirements.lock"])
+def test_the_site_is_built_again_when_what_every_page_shows_changes(name, tmp_path, monkeypatch):
+    book, root, out = tmp_path / "source", tmp_path / "root", tmp_path / "out"
+    for folder in (book, root, out):
+        folder.mkdir()
+    (root / name).write_text("old", encoding="utf-8")
+    built = []
+
+    def jupyter_book(sources, log, steps):
+        built.append(sources)
+        index = sources / "_build" / "html" / "index.html"
+        index.parent.mkdir(parents=True)
+        index.touch()
+
+    monkeypatch.setattr("transfer.report.build.repository", lambda: root)
+    monkeypatch.setattr("transfer.report.build.write_reference", lambda folder: None)
+    monkeypatch.setattr("transfer.report.build.write_scripts", lambda assets, cache: None)
+    monkeypatch.setattr("transfer.report.build.run_jupyter_book", jupyter_book)
+    build(book, [], out)
+    build(book, [], out)
+    assert len(built) == 1, "nothing changed"
+    (root / name).write_text("new", encoding="utf-8")
+    build(book, [], out)
+    assert len(built) == 2
 
 
 def test_a_failing_cell_is_kept_and_named(notebook, tmp_path):

@@ -328,6 +328,32 @@ def test_values_of_another_key_are_not_used(tmp_path):
     assert values[3] == -3.0
 
 
+@pytest.mark.parametrize("tail", [bytes(16), bytes(7), bytes(100), b"\xff" * 16])
+def test_what_a_power_cut_leaves_at_the_end_is_no_value(tmp_path, tail):
+    def known():
+        values = np.full(4, np.nan)
+        Journal(tmp_path, "a" * 64).read(values)
+        return values.tolist()
+
+    with Journal(tmp_path, "a" * 64) as journal:
+        journal.write(np.array([2]), np.array([-2.0]))
+    (file,) = tmp_path.iterdir()
+    with file.open("ab") as stream:
+        stream.write(tail)
+    assert known() == pytest.approx([np.nan, np.nan, -2.0, np.nan], nan_ok=True)
+    with Journal(tmp_path, "a" * 64) as journal:
+        journal.write(np.array([3]), np.array([-3.0]))
+    assert known() == pytest.approx([np.nan, np.nan, -2.0, -3.0], nan_ok=True)
+
+
+def test_values_without_a_check_are_computed_again(tmp_path):
+    unchecked = np.array([(1, -1.0)] * 4, dtype=[("request", "<u4"), ("value", "<f8")])
+    (tmp_path / f"{'a' * 32}-0.values").write_bytes(unchecked.tobytes())
+    values = np.full(4, np.nan)
+    Journal(tmp_path, "a" * 64).read(values)
+    assert np.isnan(values).all()
+
+
 @pytest.mark.parametrize("changed", ["weights", "config", "items", "dtype", "version"])
 def test_what_a_value_depends_on_is_in_its_key(tmp_path, monkeypatch, changed):
     first = Checkpoint(save_model(tmp_path / "model"))
@@ -507,10 +533,11 @@ def test_shortened_requests_are_counted_though_they_were_scored_before(
 
 def test_any_checkpoint_can_be_scored_to_a_table(space, folder, tmp_path):
     out = tmp_path / "items.parquet"
-    assert scoring.score_to_table(folder, out, space.suite, benchmarks=["two"]) == 8
+    (scored,) = scoring.score_to_tables({folder: out}, space.suite, benchmarks=["two"])
+    assert scored.items == 8
     assert read_items(out)[1]["mixture"] == "random"
     with pytest.raises(BadInput, match="benchmark 'three' is not in the suite; it has one, two"):
-        scoring.score_to_table(folder, out, space.suite, benchmarks=["three"])
+        list(scoring.score_to_tables({folder: out}, space.suite, benchmarks=["three"]))
 
 
 @pytest.mark.parametrize(

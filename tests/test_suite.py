@@ -9,7 +9,7 @@ import yaml
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.grid import prepare
-from transfer.suite import Run, load_suite, suite_path
+from transfer.suite import Run, known_suite, load_suite, suite_path
 from transfer.tables import parameters
 
 
@@ -234,6 +234,25 @@ def test_broken_yaml(refused):
     assert "not readable as YAML" in refused("name: [unclosed")
 
 
+def test_a_repeated_key_is_refused(content, refused):
+    message = refused(yaml.safe_dump(content) + "mixtures: []\n")
+    assert "key 'mixtures' is given twice, again in line" in message
+    assert "key 'web' is given twice" in refused("mixtures: [{web: V1, web: V2}]")
+
+
+@pytest.mark.parametrize("file", ["../../evil.whl", "/etc/evil.whl", "a/b.whl", "..", "-x.whl"])
+def test_an_archive_stays_in_the_downloads_folder(content, refused, file):
+    content["sources"][0]["file"] = file
+    message = refused(content)
+    assert f"sources.stories.file: {file!r} is not a plain file name; give" in message
+
+
+@pytest.mark.parametrize("package", ["--unsafe-perm", "-o", "", "a b", "/etc/passwd"])
+def test_a_package_is_no_option_of_a_client(content, refused, package):
+    content["sources"][0]["package"] = package
+    assert f"sources.stories.package: {package!r} is not the name of a package" in refused(content)
+
+
 def test_a_file_without_keys(refused):
     assert "holds no keys; start from data/suites/mini.yaml" in refused("just words")
 
@@ -264,6 +283,14 @@ def test_run_names_go_both_ways():
 def test_a_wrong_run_name(name):
     with pytest.raises(BadInput, match="write it as <mixture>-<scale>-s<seed>-<stage>"):
         Run.parse(name)
+
+
+def test_a_package_apart_from_its_data_says_where_to_work(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "transfer" / "suite.py"
+    monkeypatch.setattr("transfer.suite.__file__", str(installed))
+    with pytest.raises(BadInput, match=r"site-packages: has no data/suites; work in a clone"):
+        load_suite("mini")
+    assert not known_suite("mini"), "a table can be read all the same"
 
 
 def test_suite_path_takes_a_name_or_a_path(tmp_path):

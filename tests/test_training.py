@@ -10,6 +10,7 @@ from small_model import ASSISTANT, fill_workspace, sentences, small_suite, token
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 from transfer import jobs, trainers, training
+from transfer.benchmarks.packages import lines
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.suite import Run
@@ -194,6 +195,15 @@ def test_labels_are_the_completion_and_its_end(space):
     assert spoken.decode(before) == f"<|user|>{first['prompt']}{ASSISTANT}"
 
 
+@pytest.mark.parametrize("character", ["\u2028", "\u0085", "\f"])
+def test_an_instruction_may_hold_what_other_texts_end_a_line_with(space, character, tmp_path):
+    row = {"prompt": f"the cat{character}sat", "completion": "down"}
+    path = tmp_path / "instructions.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert len(training.tokenize_instructions(path, tokenizer(), 32)) == 1
+    assert list(lines(path.read_text(encoding="utf-8"))) == [row]
+
+
 def test_padding_changes_no_loss(space):
     model = AutoModelForCausalLM.from_pretrained(pretrain(space)).eval()
     rows = training.tokenize_instructions(space.instructions, tokenizer(), 32)[:2]
@@ -233,6 +243,9 @@ def test_what_is_missing_is_named_with_its_mend(space):
         pretrain(space, run=Run.parse("V2P0-S-s0-pretrain"))
     scale = small_suite().scale("S").model_copy(update={"tokens": 10**6})
     with pytest.raises(BadInput, match=r"trains on 1,000,000; write longer shards"):
+        pretrain(space, small_suite().model_copy(update={"scales": (scale,)}))
+    scale = scale.model_copy(update={"tokens": 8 * 16 - 1})
+    with pytest.raises(BadInput, match=r"scale S trains on 127 tokens, less than one batch of 8"):
         pretrain(space, small_suite().model_copy(update={"scales": (scale,)}))
     pretrain(space)
     space.instructions.write_text('{"prompt": "x"}\n')

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.fft import dct, idct
 from scipy.optimize import isotonic_regression
 
-from transfer.measures import ECE_BINS, aurc, auroc, ece
+from transfer.measures import ECE_BINS, aurc, auroc, ece, whole_bins
 
 GRID = 1024
 """Cells that [0, 1] is cut into for the smooth calibration error."""
@@ -38,12 +38,11 @@ def debiased_error(confidences: np.ndarray, is_correct: np.ndarray, bins: int = 
 
     over bins of equal mass: the square of each gap less what chance alone adds to it (Kumar, Liang
     and Ma, 2019). A calibrated model has 0 on average before the root; the plain error has not.
-    Bins of one item are left out.
+    Items of one confidence are in one bin. Bins of one item are left out.
     """
-    order = np.argsort(confidences, kind="stable")
-    right, sure = np.asarray(is_correct, float)[order], np.asarray(confidences, float)[order]
+    right, sure = np.asarray(is_correct, float), np.asarray(confidences, float)
     total = 0.0
-    for places in np.array_split(np.arange(len(right)), min(bins, len(right))):
+    for places in whole_bins(sure, bins):
         size = len(places)
         if size < 2:
             continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Stage = Literal["pretrain", "sft"]
 STAGES: tuple[Stage, ...] = ("pretrain", "sft")
@@ -16,6 +17,8 @@ TextClass = Literal["web", "code", "curated"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+]*$")]
+PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+~@%-]*")
+PACKAGE = re.compile(r"@?[A-Za-z0-9_][A-Za-z0-9_.+/-]*")
 
 
 class Entry(BaseModel):
@@ -39,6 +42,22 @@ class Source(Entry):
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     licence: str = Field(description="of the data inside, not only of the wrapper")
     notes: str = ""
+
+    @field_validator("file")
+    @classmethod
+    def _in_the_downloads_folder(cls, file: str) -> str:
+        if file and not PLAIN_FILE.fullmatch(file):
+            raise ValueError(f"{file!r} is not a plain file name; give the archive's name alone")
+        return file
+
+    @field_validator("package")
+    @classmethod
+    def _no_option_of_a_client(cls, package: str) -> str:
+        if not PACKAGE.fullmatch(package):
+            raise ValueError(
+                f"{package!r} is not the name of a package; write it as the registry does"
+            )
+        return package
 
     @model_validator(mode="after")
     def _archive_is_pinned(self) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -44,6 +43,9 @@ def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterato
     wait
         Called once if another process holds the lock, before waiting for it.
     """
+    # Not at the top: Windows has no such module, and needs none to read tables.
+    import fcntl
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
@@ -58,6 +60,8 @@ def holding(path: Path | str, wait: Callable[[], None] | None = None) -> Iterato
 
 def held(path: Path | str) -> bool:
     """Return whether a process holds a lock file now."""
+    import fcntl
+
     path = Path(path)
     if not path.exists():
         return False

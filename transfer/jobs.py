@@ -23,6 +23,7 @@ from transformers.utils import logging
 from transfer import plans
 from transfer.errors import BadInput
 from transfer.files import replacing, sha256
+from transfer.loglikelihood.devices import device_name
 from transfer.suite import Run, Suite
 from transfer.trainers import Clock, Progress, Snapshots, last_checkpoint, loss_of
 from transfer.workspace import Workspace
@@ -132,11 +133,13 @@ class Job:
         # Half the size on disk, so that checkpoints can be shipped; scored in float32.
         twin.to(torch.bfloat16).save_pretrained(folder)
         shutil.copytree(self.workspace.tokenizer, folder, dirs_exist_ok=True)
-        record = self._record(step, tokens, seconds, folder / "model.safetensors")
+        made = folder / "model.safetensors"
+        record = self._record(step, tokens, seconds, made, model.device)
         (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
-    def _record(self, steps: int, tokens: int, seconds: float, weights: Path) -> dict[str, Any]:
-        cuda = torch.cuda.is_available()
+    def _record(
+        self, steps: int, tokens: int, seconds: float, weights: Path, device: torch.device
+    ) -> dict[str, Any]:
         return {
             "suite": self.suite.name,
             "suite_sha256": self.suite.sha256,
@@ -146,7 +149,7 @@ class Job:
             "tokens": tokens,
             "seconds": round(seconds, 1),
             "threads": torch.get_num_threads(),
-            "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "device": device_name(device),
             "processor": processor(),
             "compiled": self.compiled,
             "checkpoint_sha256": sha256(weights),

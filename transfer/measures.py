@@ -148,6 +148,21 @@ def ece(confidences: np.ndarray, is_correct: np.ndarray, bins: int = ECE_BINS) -
     return float(sum(abs(part.sum()) for part in parts) / len(gaps))
 
 
+def whole_bins(confidences: np.ndarray, bins: int) -> list[np.ndarray]:
+    """Return the places of items in bins of nearly equal mass, in order of confidence.
+
+    Items of one confidence stay together, in the bin of their middle one, so that the order of the
+    items changes nothing. No bin is empty; there are at most `bins`.
+    """
+    order = np.argsort(confidences, kind="stable")
+    _, first, size = np.unique(
+        np.asarray(confidences)[order], return_index=True, return_counts=True
+    )
+    share = np.repeat(np.arange(bins), [len(part) for part in np.array_split(order, bins)])
+    of_item = np.repeat(share[first + (size - 1) // 2], size)
+    return [part for part in np.split(order, np.flatnonzero(np.diff(of_item)) + 1) if len(part)]
+
+
 def aurc(confidences: np.ndarray, is_correct: np.ndarray) -> float:
     r"""Return the area under the risk-coverage curve, in [0, 1]; lower is better.
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from transfer.errors import BadInput
+from transfer.measures import whole_bins
 
 
 def reliability_bins(
@@ -17,7 +18,7 @@ def reliability_bins(
     bins: int = 10,
     item: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Return mean confidence and accuracy in bins of equal mass.
+    """Return mean confidence and accuracy in bins of equal mass; equal confidences share a bin.
 
     Parameters
     ----------
@@ -35,8 +36,7 @@ def reliability_bins(
         to so many items. `low` and `high` are one binomial standard error around accuracy, of the
         items: more models that answer the same ones are no more items.
     """
-    order = np.argsort(confidences, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
+    parts = whole_bins(confidences, bins)
     table = pd.DataFrame(
         {
             "confidence": [float(np.mean(confidences[part])) for part in parts],

@@ -34,6 +34,7 @@ from transfer.entries import (
     Trajectory,
 )
 from transfer.errors import BadInput
+from transfer.plain_yaml import UniqueKeys
 
 
 class Suite(Entry):
@@ -203,13 +204,30 @@ def suite_path(name: str | Path) -> Path:
 
 def known_suite(name: str) -> bool:
     """Return whether a name out of a table is that of a file in `data/suites`, and no path."""
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", name)
-    return plain is not None and suite_path(name).is_file()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+]*", name):
+        return False
+    try:
+        return suite_path(name).is_file()
+    except BadInput:
+        # A table can be read without the repository, whose suites it is none of then.
+        return False
 
 
 def repository() -> Path:
-    """Return the folder that holds `data/`, `notebooks/` and `book/`."""
-    return Path(__file__).resolve().parent.parent
+    """Return the folder that holds `data/`, `notebooks/` and `book/`.
+
+    Raises
+    ------
+    BadInput
+        If the package is installed apart from them.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "data" / "suites").is_dir():
+        raise BadInput(
+            f"{root}: has no data/suites; work in a clone of the repository, into which the "
+            "package is installed with `pip install -e .`"
+        )
+    return root
 
 
 def load_suite(name: str | Path = "mini") -> Suite:
@@ -218,13 +236,13 @@ def load_suite(name: str | Path = "mini") -> Suite:
     Raises
     ------
     BadInput
-        If the file is missing, is not YAML, has unknown keys, shares that do not sum to 1,
-        duplicate names or missing sources. The message names file, key and mend.
+        If the file is missing, is not YAML, has unknown or repeated keys, shares that do not sum to
+        1, duplicate names or missing sources. The message names file, key and mend.
     """
     path = suite_path(name)
     try:
         read = path.read_bytes()
-        content = yaml.safe_load(read.decode("utf-8"))
+        content = yaml.load(read.decode("utf-8"), Loader=UniqueKeys)
     except FileNotFoundError:
         there = sorted(p.stem for p in (repository() / "data" / "suites").glob("*.yaml"))
         raise BadInput(

@@ -6,6 +6,7 @@ is the harness's: tasks, prompts, measures, and the folder of results that `tran
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,11 +17,13 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from transfer.errors import BadInput
-from transfer.files import replacing
+from transfer.files import replacing, sha256
 from transfer.hub import checkpoint_folder
 from transfer.plans import changed
 
 ASKED = "asked.json"
+TASK_FILES = (".yaml", ".yml", "_yaml", ".py", ".jsonl", ".csv")
+"""How the names of files end of which tasks of one's own are made."""
 
 
 class Conditions(NamedTuple):
@@ -49,8 +52,8 @@ class Conditions(NamedTuple):
 def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -> Path | None:
     """Score a checkpoint and return the folder of its results; None if it has these already.
 
-    Beside them stands `asked.json`: conditions and weights. Results without it are what a killed
-    process left, and are made again.
+    Beside them stands `asked.json`: conditions, task files and weights. Results without it are what
+    a killed process left, and are made again.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
     ------
     BadInput
         If the checkpoint cannot be read, a task is not known, the folder has results of other
-        tasks, conditions or weights, or not all could be written.
+        tasks, task files, conditions or weights, or not all could be written.
     """
     from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
@@ -83,6 +86,7 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
         "limit": conditions.limit,
         "dtype": conditions.dtype,
         "chat": chat,
+        "include_sha256": _hash_of(conditions.include),
         "checkpoint_sha256": weights_hash(checkpoint),
     }
     if (folder / ASKED).exists():
@@ -136,14 +140,24 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
     return folder
 
 
+def _hash_of(include: Path | None) -> str | None:
+    """Return the SHA-256 over the names and contents of the task files in a folder."""
+    if include is None:
+        return None
+    if not include.is_dir():
+        raise BadInput(f"{include}: no such folder; check --include")
+    total = hashlib.sha256()
+    for path in sorted(path for path in include.rglob("*") if path.name.endswith(TASK_FILES)):
+        total.update(f"{path.relative_to(include).as_posix()} {sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
 @lru_cache
 def _manager(include: Path | None, tasks: frozenset[str]) -> Any:
     """Return what knows the tasks; the harness's own are looked through only where needed."""
     from lm_eval.tasks import TaskManager
 
     if include is not None:
-        if not include.is_dir():
-            raise BadInput(f"{include}: no such folder; check --include")
         own = TaskManager(include_path=str(include), include_defaults=False)
         if tasks <= set(own.all_tasks):
             return own

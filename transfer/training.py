@@ -70,18 +70,26 @@ def pretrain(
     Raises
     ------
     BadInput
-        If the tokenizer or the shard is missing or they are not of one another, the shard is
-        shorter than the scale's token budget, or the run is there from another recipe.
+        If the tokenizer or the shard is missing or they are not of one another, the scale's token
+        budget is shorter than a batch or longer than the shard, or the run is there from another
+        recipe.
     """
     scale, recipe = suite.scale(run.scale), suite.pretrain
     job = Job(suite, run, workspace)
     if job.finished():
         return job.folder
 
+    count = scale.tokens // recipe.sequence_length
+    steps = count // recipe.batch_sequences
+    if not steps:
+        raise BadInput(
+            f"suite {suite.name}: scale {scale.name} trains on {scale.tokens:,} tokens, less than "
+            f"one batch of {recipe.batch_sequences} x {recipe.sequence_length}; raise its tokens "
+            "or lower pretrain.batch_sequences"
+        )
     shard = shard_file(workspace, run.mixture)
     tokenizer = AutoTokenizer.from_pretrained(workspace.tokenizer)
     stream = np.load(shard, mmap_mode="r")
-    count = scale.tokens // recipe.sequence_length
     if len(stream) < count * recipe.sequence_length:
         raise BadInput(
             f"{shard}: {len(stream):,} tokens, but scale {scale.name} trains on {scale.tokens:,}; "
@@ -89,7 +97,6 @@ def pretrain(
         )
     rows = stream[: count * recipe.sequence_length].reshape(count, recipe.sequence_length)
     order = np.random.default_rng([run.seed, 0]).permutation(count)
-    steps = count // recipe.batch_sequences
 
     set_seed(run.seed)
     model = LlamaForCausalLM(_llama(suite, run, tokenizer))
@@ -199,19 +206,21 @@ def tokenize_instructions(path: Path, tokenizer: Any, longest: int) -> list[dict
         tokens.
     """
     prompts, texts = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            user = {"role": "user", "content": row["prompt"]}
-            answer = {"role": "assistant", "content": row["completion"]}
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise BadInput(
-                f"{path}: line {number} is not an object with prompt and completion; rebuild it"
-            ) from None
-        chat = tokenizer.apply_chat_template
-        # A space that the template leaves before the answer belongs to the answer's first token.
-        prompts.append(chat([user], tokenize=False, add_generation_prompt=True).rstrip())
-        texts.append(chat([user, answer], tokenize=False))
+    with path.open(encoding="utf-8") as stream:
+        # Not `splitlines`, which also cuts at characters that JSON may hold, such as U+2028.
+        for number, line in enumerate(stream, start=1):
+            try:
+                row = json.loads(line)
+                user = {"role": "user", "content": row["prompt"]}
+                answer = {"role": "assistant", "content": row["completion"]}
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise BadInput(
+                    f"{path}: line {number} is not an object with prompt and completion; rebuild it"
+                ) from None
+            chat = tokenizer.apply_chat_template
+            # A space that the template leaves before the answer belongs to its first token.
+            prompts.append(chat([user], tokenize=False, add_generation_prompt=True).rstrip())
+            texts.append(chat([user, answer], tokenize=False))
     before = tokenizer(prompts)["input_ids"]
     examples = []
     for number, (head, ids) in enumerate(

@@ -72,10 +72,11 @@ def test_definitions_do_not_name_their_word(inputs: Inputs) -> None:
 @pytest.mark.usefixtures("database")
 def test_parsing(inputs: Inputs) -> None:
     net = inputs.wordnet
-    key = net.main_sense("tqaa", "n")
+    key = net.main_senses["tqaa", "n"]
     assert net.synsets[key].words == ("tqaa", "zaatool")
     assert net.synsets[key].examples == ("they saw a tqaa there",)
     assert net.hypernyms(key) == ["n00000001"]
     assert net.counts["tool"] == 9
+    assert wordnet.WordNet(net.synsets, net.counts, {}).main_senses == {}, "each has its own"
     assert net.frequent("tool")
     assert not net.frequent("two words")

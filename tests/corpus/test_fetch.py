@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from corpus.made_archives import tarball, wheel
-from transfer.corpus.fetch import fetch, fetch_all
+from transfer.corpus.fetch import fetch
 from transfer.entries import Source
 from transfer.errors import BadInput
 
@@ -77,7 +77,7 @@ def test_a_file_already_there_needs_no_network(index, tmp_path, monkeypatch):
     downloads = tmp_path / "downloads"
     fetch(pinned(index[0]), downloads)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-    assert fetch_all([pinned(index[0])], downloads) == {"made": downloads / index[0].name}
+    assert fetch(pinned(index[0]), downloads) == downloads / index[0].name
 
 
 def test_wrong_hash_is_refused_and_leaves_nothing(index, tmp_path):

@@ -267,6 +267,13 @@ def test_any_mapping_file_is_read_or_refused(tmp_path, content):
         one_line(error)
 
 
+def test_a_mapping_file_that_says_a_thing_twice_is_refused(tmp_path):
+    path = tmp_path / "map.yaml"
+    path.write_text("set: {seed: 0}\npattern: a\nset: {seed: 1}\n")
+    with pytest.raises(BadInput, match="key 'set' is given twice, again in line 3"):
+        read_mapping(path)
+
+
 def places(content, path=()):
     """Yield the path of every value within a JSON document."""
     entries = (

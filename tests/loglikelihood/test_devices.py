@@ -26,3 +26,12 @@ def test_a_copy_is_waited_for_where_its_tensor_is(monkeypatch):
     assert said == ["stream of cuda:1"]
     assert [array.tolist() for array in coming.arrays()] == [[3], [3]]
     assert said == ["stream of cuda:1", "waited"]
+
+
+def test_a_device_is_called_what_it_is(monkeypatch):
+    assert devices.device_name(torch.device("cpu")) == "cpu"
+    named = SimpleNamespace(get_device_name=lambda device: f"Product {device.index}")
+    monkeypatch.setattr(torch, "get_device_module", lambda device: named)
+    assert devices.device_name(torch.device("xpu", 1)) == "Product 1"
+    monkeypatch.setattr(torch, "get_device_module", lambda device: SimpleNamespace())
+    assert devices.device_name(torch.device("mps")) == "mps"

@@ -11,7 +11,7 @@ Each function yields the rounds of endless shuffled draws; `draw` splits them by
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from transfer.benchmarks.rounds import Item, Split, one_round, part, rng
 from transfer.benchmarks.vocabulary import (
@@ -256,12 +256,3 @@ def contrast(r: random.Random) -> Round:
         for yes, no in (values, values[::-1])
     ]
     return _key(thing, form[10:16], *values), contexts, values
-
-
-def templates() -> Iterator[tuple[str, Template]]:
-    """Yield name and template of every generated benchmark of inference."""
-    for template in (
-        conjunction, passive, syllogism, disjunction, converse, transitive, order, quantifier,
-        conditional, yes_or_no, whereabouts, owner, contrast,
-    ):  # fmt: skip
-        yield template.__name__, template

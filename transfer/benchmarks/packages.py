@@ -96,6 +96,7 @@ class Inputs:
 
 def lines(text: str) -> Iterator[dict[str, Any]]:
     """Yield the objects of a text in JSON lines."""
-    for line in text.splitlines():
+    # Not `splitlines`, which also cuts at characters that JSON may hold, such as U+2028.
+    for line in text.split("\n"):
         if line.strip():
             yield json.loads(line)

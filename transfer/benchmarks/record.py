@@ -1,8 +1,13 @@
-"""What is committed of the benchmarks: a table of the candidates, task files and item ids."""
+"""What is committed of the benchmarks: a table of the candidates, task files and item ids.
+
+`python -m transfer.benchmarks.record data/benchmarks` writes them again, from the items in the
+workspace of suite mini and from `pilot.csv`.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +16,9 @@ import pandas as pd
 
 from transfer.benchmarks.artefacts import table_row
 from transfer.benchmarks.candidates import CANDIDATES
-from transfer.benchmarks.freezing import Frozen
+from transfer.benchmarks.freezing import Frozen, freeze
 from transfer.benchmarks.harness import write_task_files
 from transfer.benchmarks.items import items, items_hash, spec
-from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.workspace import Workspace
 
@@ -24,10 +28,12 @@ def write_candidates(folder: Path, workspace: Workspace) -> pd.DataFrame:
 
     Takes about a minute, since it fits the linear readers. Needs scikit-learn.
     """
+    from rich.console import Console
     from rich.progress import track
 
     rows = []
-    for name in track(CANDIDATES, description="baselines", transient=True):
+    shown = Console(stderr=True)
+    for name in track(CANDIDATES, description="baselines", transient=True, console=shown):
         test, train = (
             items(name, split, workspace.suite, workspace) for split in ("test", "train")
         )
@@ -51,26 +57,6 @@ def write_frozen(folder: Path, workspace: Workspace, names: Sequence[str]) -> No
         rows = items(name, "test", workspace.suite, workspace)
         with replacing(ids / f"{name}.txt") as beside:
             beside.write_text("".join(f"{row['id']}\n" for row in rows), encoding="utf-8")
-
-
-def verify(folder: Path, workspace: Workspace, names: Sequence[str]) -> None:
-    """Check that the items built on this machine are the ones that were committed.
-
-    Raises
-    ------
-    BadInput
-        If the hash of a benchmark's items is not the one in `candidates.csv`.
-    """
-    table = pd.read_csv(folder / "candidates.csv", index_col="name")
-    for name in names:
-        for split in ("test", "train"):
-            found = items_hash(items(name, split, workspace.suite, workspace))
-            if found != table.loc[name, f"{split}_sha256"]:
-                raise BadInput(
-                    f"benchmark {name!r}: the {split} items built here differ from the committed "
-                    "ones; delete the workspace's extracted, documents and benchmarks folders "
-                    "and build again"
-                )
 
 
 def suite_section(frozen: Sequence[Frozen], table: pd.DataFrame) -> str:
@@ -98,3 +84,22 @@ def suite_section(frozen: Sequence[Frozen], table: pd.DataFrame) -> str:
         }
         lines.append(f"  - {json.dumps(entry, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
+
+
+def main(folder: str) -> None:
+    """Write the table, the task files and the ids, and print the `benchmarks:` of the suite file.
+
+    Parameters
+    ----------
+    folder
+        Holds `pilot.csv`, the scores by which the benchmarks are chosen.
+    """
+    path, workspace = Path(folder), Workspace("mini")
+    table = write_candidates(path, workspace)
+    frozen = freeze(table, pd.read_csv(path / "pilot.csv"))
+    write_frozen(path, workspace, [one.name for one in frozen])
+    print(suite_section(frozen, table), end="")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

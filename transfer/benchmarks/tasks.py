@@ -23,14 +23,12 @@ from transfer.benchmarks.rounds import (
     rng,
     words,
 )
+from transfer.corpus.markup import detokenize
 
 
 def detokenized(text: str) -> str:
-    """Return text without the spaces that tokenization put before punctuation."""
-    text = re.sub(r" ([.,;:!?%)\]}])", r"\1", text)
-    text = re.sub(r"([(\[{$]) ", r"\1", text)
-    text = re.sub(r" (n't|'s|'re|'ve|'ll|'d|'m)\b", r"\1", text)
-    return clean(text.replace("`` ", '"').replace(" ''", '"'))
+    """Return text of one line without the spaces that tokenization put before punctuation."""
+    return clean(detokenize(text))
 
 
 def _right(example: dict[str, Any]) -> str | None:

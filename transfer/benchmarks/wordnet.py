@@ -40,10 +40,20 @@ class Synset(NamedTuple):
 
 @dataclass(frozen=True)
 class WordNet:
-    """Synsets by key (part of speech and offset), and counts of words in tagged text."""
+    """Synsets by key (part of speech and offset), and what tagged text says of words.
+
+    Attributes
+    ----------
+    synsets : dict
+    counts : Counter
+        How often a word was tagged.
+    main_senses : dict
+        The synset in which a word is most often used, by word and part of speech.
+    """
 
     synsets: dict[str, Synset]
     counts: Counter[str]
+    main_senses: dict[tuple[str, str], str]
 
     def frequent(self, word: str, least: int = 2) -> bool:
         """Return whether a word is one lower-case word, tagged at least so often."""
@@ -71,17 +81,6 @@ class WordNet:
     def band(self, word: str) -> int:
         """Return the frequency band of a word, about a factor of four wide."""
         return int(math.log(1 + self.counts[word], 4))
-
-    def main_sense(self, word: str, part_of_speech: str) -> str | None:
-        """Return the synset in which the word is most often used, which the files list first."""
-        return self._senses.get((word, part_of_speech))
-
-    @property
-    def _senses(self) -> dict[tuple[str, str], str]:
-        return _SENSES.setdefault(id(self), {})
-
-
-_SENSES: dict[int, dict[tuple[str, str], str]] = {}
 
 
 def read(inputs: Inputs) -> WordNet:
@@ -117,18 +116,17 @@ def read(inputs: Inputs) -> WordNet:
         word, _, sense = key.partition("%")
         word = word.replace("_", " ")
         counts[word] += int(count)
+        # The files number senses by use.
         if number == "1" and sense[0] in parts:
             first[word, parts[sense[0]]] = parts[sense[0]] + offset
-    wordnet = WordNet(synsets, counts)
-    wordnet._senses.update(first)
-    return wordnet
+    return WordNet(synsets, counts, first)
 
 
 def _main(net: WordNet, part_of_speech: str, least: int) -> list[tuple[str, str]]:
     """Return frequent words with the synset of their main sense."""
     return [
         (word, key)
-        for (word, kind), key in sorted(net._senses.items())
+        for (word, kind), key in sorted(net.main_senses.items())
         if kind == part_of_speech and net.frequent(word, least) and key in net.synsets
     ]
 

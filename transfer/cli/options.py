@@ -14,7 +14,10 @@ from rich.console import Console
 from transfer.errors import BadInput
 from transfer.report.failure import ReportFailed
 
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, emoji=False)
+"""What is said on the way. Names are printed as they are, brackets and colons too."""
+stdout = Console(markup=False, emoji=False)
+"""What was asked for."""
 
 SuiteName = Annotated[str, typer.Argument(help="A suite's name (mini) or the path of its YAML.")]
 Mixtures = Annotated[list[str] | None, typer.Option(help="Only these mixtures; repeat the option.")]
@@ -35,14 +38,10 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except BadInput as error:
-            console.print(
-                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
+            console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         except ReportFailed as error:
-            console.print(
-                f"failed: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
+            console.print(f"failed: {error}", style="red", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
 
     return guarded

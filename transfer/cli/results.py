@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from transfer.cli.options import Measures, Scales, console, user_errors
+from transfer.cli.options import Measures, Scales, console, stdout, user_errors
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.heap import keep_freed_memory
@@ -124,7 +123,7 @@ def measure(
         raise BadInput(f"{items[0]}: no .parquet file in it; score a checkpoint first")
     table = measure_runs(paths, load_suite(suite))
     write_measures(out, table)
-    console.print(f"wrote {out}: {len(table)} rows from {len(paths)} runs")
+    console.print(f"wrote {out}: {len(table)} rows from {len(paths)} runs", soft_wrap=True)
 
 
 @app.command()
@@ -136,6 +135,8 @@ def correlate(
     ),
     method: Annotated[str, typer.Option(help="pearson, spearman or kendall.")] = "pearson",
     scale: Scales = None,
+    before: Annotated[str, typer.Option(help="The earlier stage.")] = "pretrain",
+    after: Annotated[str, typer.Option(help="The later stage.")] = "sft",
     normalization: Annotated[
         str | None,
         typer.Option(help="sum, token, byte or unconditional.  [default: each benchmark's own]"),
@@ -151,26 +152,28 @@ def correlate(
     """Show the cross-stage correlation of every benchmark over mixtures, with its interval.
 
     Example: `transfer correlate --metric confidence --method spearman`
+
+    Example: `transfer correlate --measures mine.csv --before base --after chat`
     """
     from transfer.protocols import cross_stage, tidy
     from transfer.tables import read_measures
     from transfer.uncertainty import bootstrap
 
     grid = read_measures(measures or default_measures(), normalization, suite, scales=scale)
-    table = tidy(bootstrap(cross_stage, grid, metric, method=method))
+    table = tidy(bootstrap(cross_stage, grid, metric, method=method, before=before, after=after))
     kept = ("scale", "benchmark", "category", "value", "low", "high", "n")
     table = table[[name for name in kept if name in table]]
     if out is not None:
         with replacing(out) as beside:
             table.to_csv(beside, index=False)
-        console.print(f"wrote {out}: {len(table)} rows")
+        console.print(f"wrote {out}: {len(table)} rows", soft_wrap=True)
         return
-    shown = Table(title=f"{metric} after pretraining against after SFT, {method} r over mixtures")
+    shown = Table(title=f"{metric} at {before} against {after}, {method} r over mixtures")
     for column in table.columns:
         shown.add_column(column)
     for row in table.itertuples(index=False):
         shown.add_row(*(f"{v:+.2f}" if isinstance(v, float) else str(v) for v in row))
-    Console().print(shown)
+    stdout.print(shown)
 
 
 @app.command("import")

@@ -6,10 +6,10 @@ import math
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from transfer.cli.options import Mixtures, Scales, Seeds, SuiteName, console, user_errors
+from transfer.cli.options import Mixtures, Scales, Seeds, SuiteName, console, stdout, user_errors
 from transfer.suite import Run, load_suite
 
 app = typer.Typer(
@@ -67,11 +67,9 @@ def suite_plan(
             *(row["scale"], row["stage"], str(row["runs"]), f"{row['tokens']:,.0f}"),
             *(f"{row['pflop']:,.2f}", _hours(row["hours"]), f"{row['disk_mb']:,.0f}"),
         )
-    Console().print(shown)
+    stdout.print(shown)
     how = f"at {tflops:g} teraflops" if tflops else "of one core, as measured; – where nothing was"
-    Console().print(
-        f"Hours are {how}. SFT tokens are an upper bound (every example at full length)."
-    )
+    stdout.print(f"Hours are {how}. SFT tokens are an upper bound (every example at full length).")
 
 
 @app.command("run")
@@ -149,9 +147,9 @@ def suite_status(
     for row in table.to_dict("records"):
         cells = [row[column] for column in ("scale", "stage", "step", *STATES)]
         shown.add_row(*map(str, cells), _hours(row["hours"]) if row["step"] == "train" else "")
-    Console().print(shown)
+    stdout.print(shown)
     for name, step, said, log in failures(checked, runs):
-        Console().print(f"failed: {name} {step}: {said}; see {log}", markup=False)
+        stdout.print(f"failed: {name} {step}: {said}; see {log}")
 
 
 @app.command("verify")
@@ -169,13 +167,13 @@ def suite_verify(
     from transfer.verification import verify
 
     failed = 0
-    out = Console()
     for check in verify(load_suite(suite), scoring):
-        word = "[red]differs[/red]" if check.differences else "[green]holds[/green]"
+        word = ("differs", "red") if check.differences else ("holds", "green")
         note = f" ({check.note})" if check.note else ""
-        out.print(f"{word}  {check.what}: {check.number}{note}", highlight=False, soft_wrap=True)
+        line = Text.assemble(word, f"  {check.what}: {check.number}{note}")
+        stdout.print(line, soft_wrap=True)
         for difference in check.differences:
-            out.print(f"         {difference}", markup=False, highlight=False, soft_wrap=True)
+            stdout.print(f"         {difference}", highlight=False, soft_wrap=True)
         failed += len(check.differences)
     if failed:
         raise typer.Exit(1)

@@ -47,7 +47,7 @@ def decontaminate(suite: Suite, workspace: Workspace) -> Step:
     if not paths:
         raise BadInput(
             f"{workspace.benchmarks}: no test items to take out of the text; "
-            "run `transfer benchmarks build` first"
+            f"run `transfer suite prepare {suite.name}` first"
         )
     done = build_documents(suite, workspace)
     items = {path.name.removesuffix("-test.jsonl"): sha256(path) for path in paths}

@@ -12,12 +12,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
-
-from rich.progress import Progress
 
 from transfer.entries import Source
 from transfer.errors import BadInput
@@ -49,19 +47,6 @@ def fetch(source: Source, downloads: Path) -> Path:
         _check(source, got)
         shutil.move(got, beside)
     return path
-
-
-def fetch_all(sources: Iterable[Source], downloads: Path) -> dict[str, Path]:
-    """Return the archive of every source by its name, fetching those that are missing."""
-    sources = list(sources)
-    paths = {}
-    with Progress(transient=True) as progress:
-        task = progress.add_task("archives", total=len(sources))
-        for source in sources:
-            progress.update(task, description=f"archive {source.file}")
-            paths[source.name] = fetch(source, downloads)
-            progress.advance(task)
-    return paths
 
 
 def _check(source: Source, path: Path) -> None:

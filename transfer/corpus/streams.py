@@ -65,7 +65,7 @@ def documents(workspace: Workspace, stream: str, split: Split | None = None) -> 
     if not path.exists():
         raise BadInput(
             f"{path}: no documents of stream {stream!r}; check the name under texts in the suite "
-            "file, then run `transfer corpus`"
+            f"file, then run `transfer suite prepare {workspace.suite}`"
         )
     frame = pd.read_parquet(path)
     return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from transfer.errors import BadInput
 from transfer.importers.documents import shown
@@ -132,7 +133,7 @@ def show_table(frame: pd.DataFrame, made: Plan, console: Console) -> None:
         if name in frame:
             values = list(dict.fromkeys(str(value).strip() for value in frame[name]))
             more = f" and {len(values) - 12} more" if len(values) > 12 else ""
-            shape.add_row(name, _plain(", ".join(values[:12])) + more)
+            shape.add_row(name, _plain(", ".join(values[:12]) + more))
     console.print(shape)
     _show_rest(made, console)
 
@@ -147,9 +148,9 @@ def _show_rest(made: Plan, console: Console) -> None:
             console.print(f"  and {len(lines) - MOST_ROWS} more")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Text:
     """Return a value that rich does not take for markup, nor a terminal for an order."""
-    return _printable(str(value)).replace("[", "\\[")
+    return Text(_printable(str(value)))
 
 
 def _printable(text: str) -> str:

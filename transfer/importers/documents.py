@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from transfer.errors import BadInput
+from transfer.plain_yaml import UniqueKeys
 
 MB = 1_000_000
 DOCUMENT_MB = 64
@@ -66,7 +67,10 @@ def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML file, without aliases, which could multiply themselves."""
+    """Return the content of a YAML file that repeats no key.
+
+    Aliases, which could multiply themselves, are refused too.
+    """
     try:
         return yaml.load(read_text(path, DOCUMENT_MB), Loader=_Plain)
     except yaml.YAMLError as error:
@@ -122,7 +126,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-class _Plain(yaml.SafeLoader):
+class _Plain(UniqueKeys):
     """YAML as data, each node written out where it stands."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:

@@ -1,9 +1,15 @@
-"""Arrays to a device and back, without waiting for what a GPU still has to do."""
+"""What a device is called; arrays to it and back, without waiting for what it still has to do."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is called: `cpu`, the product's name, or its type where it has none."""
+    named = getattr(torch.get_device_module(device), "get_device_name", None)
+    return device.type if device.type == "cpu" or named is None else str(named(device))
 
 
 def on(array: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -55,7 +55,9 @@ def report(
     """
     for module in ("jupyter_book", "jupytext", "papermill"):
         if importlib.util.find_spec(module) is None:
-            raise BadInput(f"{module} is not installed; run pip install 'transfer[book]'")
+            raise BadInput(
+                f"{module} is not installed; run `pip install -e '.[book]'` in the clone"
+            )
     from transfer.report.build import build
     from transfer.report.course import exercises
     from transfer.report.execute import execute

@@ -36,6 +36,7 @@ from transfer.report.progress import Steps
 from transfer.report.reference import write_reference
 from transfer.report.reuse import citation_box, commands_box
 from transfer.report.scales import link_down, make_sub_page
+from transfer.suite import repository
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 """One classic script with every TeX extension and SVG output: it loads no fonts and no parts."""
@@ -197,6 +198,9 @@ def _key(book: Path, notebooks: Sequence[Path]) -> str:
     files = [path for path in book.rglob("*") if path.is_file() and "_build" not in path.parts]
     # The reference is written from the docstrings of the whole package.
     files += [*notebooks, *package.rglob("*.py")]
+    # Every page ends with how it is cited, and is set by the pinned Sphinx and theme.
+    root = repository()
+    files += [p for p in (root / "CITATION.cff", root / "requirements.lock") if p.exists()]
     total = hashlib.sha256()
     for path in sorted(files):
         total.update(f"{path.name} {sha256(path)}\n".encode())

@@ -224,15 +224,25 @@ def _key(page: Page, parameters: Mapping[str, Any], surroundings: str) -> str:
 
     The notebook's own time counts too: touching it asks for it to be executed again.
     """
+    folder = page.folder or repository()
     files = {
-        value: sha256(value)
+        value: _state(folder / value)
         for value in parameters.values()
-        if isinstance(value, str) and Path(value).is_file()
+        if isinstance(value, str) and value
     }
     tables = sorted(page.folder.glob("*.csv")) if page.folder else []
     own = [sha256(page.source), page.source.stat().st_mtime_ns, *map(sha256, tables)]
     content = json.dumps([own, dict(parameters), files, surroundings], sort_keys=True)
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
+
+
+def _state(path: Path) -> str | list[tuple[str, int, int]]:
+    """Return what changes when the file, or a table in the folder, at a path does."""
+    if path.is_file():
+        return sha256(path)
+    # There may be hundreds of items tables: their sizes and times are cheaper than their content.
+    tables = [(table, table.stat()) for table in sorted(path.glob("*.parquet"))]
+    return [(table.name, facts.st_size, facts.st_mtime_ns) for table, facts in tables]
 
 
 def _surroundings() -> str:

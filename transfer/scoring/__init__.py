@@ -12,7 +12,6 @@ from transfer.scoring.runs import (
     read_benchmarks,
     score_folder,
     score_run,
-    score_to_table,
     score_to_tables,
 )
 from transfer.scoring.values import score, score_each, score_items
@@ -28,6 +27,5 @@ __all__ = [
     "score_folder",
     "score_items",
     "score_run",
-    "score_to_table",
     "score_to_tables",
 ]

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 import yaml
 
 from transfer.errors import BadInput
 from transfer.files import sha256
 from transfer.loglikelihood import Checkpoint
 from transfer.loglikelihood.checkpoint import tokenizer_hash, weights_hash
+from transfer.loglikelihood.devices import device_name
 from transfer.loglikelihood.tree import truncated
 from transfer.scoring.processes import Processes
 from transfer.scoring.requests import Items, RequestsOf
@@ -99,22 +99,6 @@ def score_folder(
     return out
 
 
-def score_to_table(
-    folder: Path,
-    out: Path,
-    suite: Suite,
-    benchmarks: Sequence[str] | None = None,
-    chat: bool = False,
-) -> int:
-    """Write the items table of any checkpoint and return its number of rows.
-
-    A checkpoint that is no run of a suite goes into the table as a mixture of the folder's name,
-    scale `own`, seed 0.
-    """
-    (scored,) = score_to_tables({folder: out}, suite, benchmarks, chat)
-    return scored.items
-
-
 def score_to_tables(
     outs: Mapping[Path, Path],
     suite: Suite,
@@ -124,6 +108,9 @@ def score_to_tables(
     pickles: bool = False,
 ) -> Iterator[Scored]:
     """Write the items tables of checkpoints, and yield each as it is written.
+
+    A checkpoint that is no run of a suite goes into its table as a mixture of the folder's name,
+    scale `own`, seed 0.
 
     Requests are built and tokenised once for all checkpoints that have the same tokenizer.
 
@@ -209,7 +196,7 @@ def _write(
         "suite_sha256": suite.sha256,
         **keys,
         **_made_of(checkpoint.folder, items, chat, dtype),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": device_name(checkpoint.device),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if Processes().rank == 0:

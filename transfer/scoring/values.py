@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from transfer.errors import BadInput
 from transfer.files import sha256
@@ -155,7 +155,7 @@ def package_versions() -> dict[str, str]:
 def _progress(silent: bool) -> Progress:
     console = Console(stderr=True)
     return Progress(
-        "{task.description}",
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         "requests",
