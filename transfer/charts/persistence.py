@@ -28,9 +28,7 @@ from transfer.charts.palette import (
     ordered,
     worn,
 )
-
-PERSISTS, LOST = 0.7, 0.3
-"""The paper's reading of a cross-stage r: above the first a ranking holds, below the second not."""
+from transfer.findings import BREAKS, HOLDS
 
 BY_CATEGORY = Encoding("category", CATEGORY, "")
 BY_SCALE = Encoding("scale", SCALE_SHAPE, "scale")
@@ -72,7 +70,7 @@ def transfer_by_category(
 def reliability_ranking(
     table: pd.DataFrame,
     quantity: str = "r across stages",
-    rules: tuple[float, ...] = (0.0, LOST, PERSISTS),
+    rules: tuple[float, ...] = (0.0, BREAKS, HOLDS),
     domain: tuple[float, float] | None = (-1, 1),
 ) -> alt.LayerChart | alt.Chart:
     """Return one estimate a benchmark, the highest on top.
