@@ -58,21 +58,33 @@ class ItemsLeftOut(UserWarning):
 
 
 def find_itemwise(items: Path | str, grid: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return what `read_itemwise` does, or nothing where a folder has no items of these runs.
+    """Return what `read_itemwise` does, of the benchmarks that have items of these runs.
+
+    Nothing where the folder has no items tables.
 
     Warns
     -----
     ItemsLeftOut
-        If the folder has items tables that do not belong to the grid, with the reason.
+        If there are items tables, but a benchmark has none or others than its measures, with the
+        reason.
     """
     files = items_files(items) if str(items) else []
     if not files:
         return {}
     try:
         return read_itemwise(files, grid)
-    except BadInput as reason:
-        warnings.warn(f"{items} is left out: {reason}", ItemsLeftOut, stacklevel=2)
-        return {}
+    except BadInput:
+        found: dict[str, xr.Dataset] = {}
+        reasons: dict[str, str] = {}
+    for name in grid["benchmark"].to_numpy().tolist():
+        try:
+            found |= read_itemwise(files, grid.sel(benchmark=[name]))
+        except BadInput as reason:
+            reasons[str(name)] = str(reason)
+    which = ", ".join(reasons) if found else "all benchmarks"
+    first = next(iter(reasons.values()))
+    warnings.warn(f"{items}: no items of {which}: {first}", ItemsLeftOut, stacklevel=2)
+    return found
 
 
 def read_itemwise(paths: Iterable[Path | str], grid: xr.Dataset) -> dict[str, xr.Dataset]:

@@ -15,6 +15,7 @@ import altair as alt
 import vl_convert
 
 from transfer.charts.palette import LIGHT, THEMES
+from transfer.notes import show_warnings
 
 MIME_TYPE = "application/vnd.vegalite.v6+json"
 STILL_WIDTH = 640
@@ -22,9 +23,13 @@ STILL_WIDTH = 640
 
 
 def enable() -> None:
-    """Let every chart of this process be shown by `render`; call it once at a notebook's top."""
+    """Let every chart of this process be shown by `render`; call it once at a notebook's top.
+
+    Warnings of this package become notes (`transfer.notes`).
+    """
     alt.renderers.register("transfer", render)
     alt.renderers.enable("transfer")
+    show_warnings()
 
 
 def render(spec: dict[str, Any], **_: Any) -> dict[str, Any]:

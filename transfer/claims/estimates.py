@@ -28,6 +28,7 @@ from transfer.protocols import (
 from transfer.protocols.selection import categories_of, mean_of_there, measure_of
 from transfer.tables import match_seeds
 from transfer.uncertainty import interval, resampled
+from transfer.uncertainty.intervals import enough
 from transfer.uncertainty.resampling import jackknifed, weights
 
 Triple = tuple[float, float, float]
@@ -160,13 +161,14 @@ class Estimates:
     def _interval(self, values: xr.DataArray, level: float) -> tuple[xr.DataArray, xr.DataArray]:
         if not self._draw["resamples"]:
             return (values.isel(resample=0),) * 2
-        return interval(
+        low, high = interval(
             values.isel(resample=slice(1 + self.mixtures, None)),
             level,
             values.isel(resample=0),
             values.isel(resample=slice(1, 1 + self.mixtures)),
             likely=self._likely,
         )
+        return enough(low, self.mixtures), enough(high, self.mixtures)
 
     def at(self, values: xr.DataArray, **labels: str) -> xr.DataArray:
         """Return the part of an array at some labels, or say that it is not there."""

@@ -91,6 +91,8 @@ def report(
             steps=steps,
             announcement=announcement,
             sub_pages=[page for page in pages if page.parent],
+            table=measures,
+            given=given if measures is not None else None,
         )
     if pdf:
         from transfer.report.printing import print_book

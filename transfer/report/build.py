@@ -14,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distribution, version
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -55,6 +56,8 @@ def build(
     steps: Steps | None = None,
     announcement: str = "",
     sub_pages: Sequence[Page] = (),
+    table: Path | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Path:
     """Build the site and return its first page.
 
@@ -71,6 +74,9 @@ def build(
         HTML at the top of every page.
     sub_pages : sequence of Page
         Which of the notebooks stand below another, and their titles.
+    table, given
+        The measures table of a report on a reader's own results, and the parameters that follow
+        from it, for the commands that pages end with.
 
     Raises
     ------
@@ -83,7 +89,7 @@ def build(
     record = out / "book.key.json"
     below = [(page.parent, page.name, page.title) for page in sub_pages]
     tables = [sha256(path) for path in tables_of(sub_pages)]
-    key = _key(book, notebooks) + json.dumps([announcement, below, tables])
+    key = _key(book, notebooks) + json.dumps([announcement, below, tables, str(table)])
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
@@ -94,14 +100,15 @@ def build(
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"
-        _add_page(notebook, gathered / place, sub_pages)
+        _add_page(notebook, gathered / place, sub_pages, table, given or {})
     write_reference(gathered / "reference")
     write_downloads([page for page in sub_pages if page.folder], gathered / "notebooks" / FILES)
     if sub_pages:
         _add_sections(gathered / "_toc.yml", sub_pages)
     if announcement:
         config = yaml.safe_load((gathered / "_config.yml").read_text(encoding="utf-8"))
-        config["html"]["announcement"] = announcement
+        # Jupyter Book's own option for it gives way to any options of the theme.
+        config["sphinx"]["config"]["html_theme_options"]["announcement"] = announcement
         text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
         (gathered / "_config.yml").write_text(text, encoding="utf-8")
     write_scripts(gathered / "assets", out / "scripts")
@@ -110,12 +117,18 @@ def build(
     return index
 
 
-def _add_page(executed: Path, place: Path, sub_pages: Sequence[Page]) -> None:
+def _add_page(
+    executed: Path,
+    place: Path,
+    sub_pages: Sequence[Page],
+    table: Path | None,
+    given: Mapping[str, Any],
+) -> None:
     """Write an executed notebook as a page of the book; its commands and citation end it."""
     notebook = nbformat.read(executed, as_version=4)
     page = next((one for one in sub_pages if one.name == executed.stem), None)
     name, own = (page.parent, page.parameters) if page else (executed.stem, {})
-    if box := commands_box(notebook, name, own):
+    if box := commands_box(notebook, name, {**given, **own}, table):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="commands"))
     if not (page and page.folder) and (box := citation_box(notebook, executed.stem)):
         notebook.cells.append(nbformat.v4.new_markdown_cell(box, id="citation"))

@@ -8,6 +8,7 @@ top of every page says which. The page of stages shows every step.
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ import pandas as pd
 
 from transfer.entries import STAGES
 from transfer.errors import BadInput
-from transfer.tables import read_measures_table, read_notes, write_measures
+from transfer.files import replacing
+from transfer.tables import (
+    items_files,
+    read_items,
+    read_measures_table,
+    read_notes,
+    write_items,
+    write_measures,
+)
 from transfer.tables.dataset import stages_of
 
 UNSORTED = "all benchmarks"
@@ -82,18 +91,30 @@ def own(measures: Path, out: Path, before: str | None = None, after: str | None 
     items = measures.resolve().parent / "items"
     trajectory = items.with_name("trajectory.parquet")
     suite = _suite(frame)
-    usable = items.is_dir() and (first, last) == STAGES
+    if items.is_dir() and (first, last) != STAGES:
+        items = _renamed(items, names, (out / "own" / "items").resolve())
     return Own(
         {
             "measures": str(table),
             "all_stages": str(measures.resolve()),
-            "items": str(items) if usable else "",
+            "items": str(items) if items.is_dir() else "",
             # Points on the way are of runs that a suite describes.
             "trajectory": str(trajectory) if suite and trajectory.is_file() else "",
             "suite": suite,
         },
         _announcement(measures, frame, first, last),
     )
+
+
+def _renamed(items: Path, stages: Mapping[str, str], folder: Path) -> Path:
+    """Write the items tables of some stages, under the names that the pages give the stages."""
+    with replacing(folder) as beside:
+        beside.mkdir()
+        for path in items_files(items):
+            table, said = read_items(path)
+            if said["stage"] in stages:
+                write_items(beside / path.name, table, said | {"stage": stages[said["stage"]]})
+    return folder
 
 
 def _suite(frame: pd.DataFrame) -> str | None:

@@ -22,7 +22,10 @@ EXAMPLES = {"method": "spearman", "metric": "confidence", "normalization": "toke
 
 
 def commands_box(
-    notebook: nbformat.NotebookNode, name: str, own: Mapping[str, Any] | None = None
+    notebook: nbformat.NotebookNode,
+    name: str,
+    own: Mapping[str, Any] | None = None,
+    table: Path | None = None,
 ) -> str:
     """Return a box, as MyST text, with the lines that run a page or the book with new parameters.
 
@@ -34,6 +37,8 @@ def commands_box(
         The notebook's file name without its ending.
     own : mapping, optional
         Parameters with which this page was made, where they are not the book's.
+    table : Path, optional
+        The measures table of a report on a reader's own results.
 
     Returns
     -------
@@ -44,9 +49,12 @@ def commands_box(
     if not parameters:
         return ""
     changed, value = _example(parameters)
-    own = {key: _flow(chosen) for key, chosen in (own or {}).items()}
-    book = "".join(f"-p {shlex.quote(f'{key}={chosen}')} " for key, chosen in own.items())
-    page = "".join(f" -y {shlex.quote(f'{key}: {chosen}')}" for key, chosen in own.items())
+    given = {key: _flow(chosen) for key, chosen in (own or {}).items() if key in parameters}
+    # What follows from a reader's own table is not asked for again.
+    asked = given if table is None else {}
+    book = f"--measures {shlex.quote(str(table))} " if table else ""
+    book += "".join(f"-p {shlex.quote(f'{key}={chosen}')} " for key, chosen in asked.items())
+    page = "".join(f" -y {shlex.quote(f'{key}: {chosen}')}" for key, chosen in given.items())
     rows = [
         f"| `{p.name}` | `{p.annotation.replace('|', 'or')}` | `{p.default!r}` |"
         for p in parameters.values()

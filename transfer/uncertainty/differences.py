@@ -12,7 +12,7 @@ import xarray as xr
 
 from transfer.errors import BadInput
 from transfer.protocols.selection import at, mean_of_there
-from transfer.uncertainty.intervals import interval
+from transfer.uncertainty.intervals import enough, interval
 from transfer.uncertainty.permutations import share
 from transfer.uncertainty.resampling import RESAMPLES, chunks, jackknifed, resampled, weights
 
@@ -23,6 +23,8 @@ _ROUNDING = 1e-12
 
 def sides(grid: xr.Dataset, first: Any, second: Any, dim: str = "metric") -> xr.Dataset:
     """Return a grid of one measure, `measure`, whose dimension `side` holds what is compared.
+
+    What one side lacks is left out of the other.
 
     Parameters
     ----------
@@ -42,12 +44,10 @@ def sides(grid: xr.Dataset, first: Any, second: Any, dim: str = "metric") -> xr.
     else:
         parts = [at(grid["measure"], dim, label) for label in (first, second)]
     # A scale may have more seeds than another; a seed that is not there is NaN.
-    values = (
-        mean_of_there(xr.concat(parts, "side"), "seed")
-        if "seed" in parts[0].dims
-        else (xr.concat(parts, "side"))
-    )
-    return values.rename("measure").to_dataset()
+    values = xr.concat(parts, "side")
+    if "seed" in values.dims:
+        values = mean_of_there(values, "seed")
+    return values.where(values.notnull().all("side")).rename("measure").to_dataset()
 
 
 def difference(
@@ -87,6 +87,7 @@ def difference(
     drawn = resampled(less, pair, resamples=resamples, seed=seed)
     likely = weights(pair.sizes["mixture"], ("mixture",), resamples)
     low, high = interval(drawn, level, value, jackknifed(less, pair), likely=likely)
+    low, high = (enough(end, pair.sizes["mixture"]) for end in (low, high))
     result = value.rename("value").to_dataset()
     result["low"], result["high"] = low.variable, high.variable
     result["p"] = value.copy(data=exchange(less, pair, value, resamples, seed))

@@ -14,6 +14,9 @@ from transfer.errors import BadInput
 from transfer.uncertainty.resampling import RESAMPLES, Items, jackknifed, resampled, weights
 
 KINDS = ("percentile", "bca", "centred")
+FEWEST_MIXTURES = 5
+"""Mixtures below which there is no interval over them: most of their resamples hold two or three
+different ones, of which any correlation is strong."""
 _CELLS_AT_ONCE = 500_000
 _ROUNDING = 1e-12
 
@@ -63,7 +66,8 @@ def bootstrap(
     items : mapping, optional
         Per-item measures by benchmark (`transfer.itemwise`), for `over` item.
     defined : float
-        Share of the resamples that must have a result; an interval is NaN where fewer do.
+        Share of the resamples that must have a result; an interval is NaN where fewer do. So it is
+        with fewer mixtures than five.
 
     Returns
     -------
@@ -106,6 +110,8 @@ def bootstrap(
             values = values - half + middle
         seen, left = (middle, left_out) if kind == "bca" else (None, None)
         low, high = interval(values, level, seen, left, defined, likely)
+        if "mixture" in over:
+            low, high = (enough(end, grid.sizes["mixture"]) for end in (low, high))
         result[names[name][1]] = low.transpose(*middle.dims).variable
         result[names[name][2]] = high.transpose(*middle.dims).variable
     result.attrs |= {
@@ -116,6 +122,11 @@ def bootstrap(
         "kind": kind,
     }
     return result
+
+
+def enough(end: xr.DataArray, mixtures: int) -> xr.DataArray:
+    """Return the end of an interval over mixtures, NaN where there are too few of them."""
+    return end if mixtures >= FEWEST_MIXTURES else xr.full_like(end, np.nan, dtype=float)
 
 
 def _several_seeds(grid: xr.Dataset, drawn: Any) -> xr.DataArray | bool:
