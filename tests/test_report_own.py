@@ -1,12 +1,14 @@
 """A report on a user's table: which stages, what is missing, and names that are markup."""
 
 import itertools
+from pathlib import Path
 
 import markdown_it
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from small_grid import made_items
 
 import transfer
 from transfer import findings
@@ -14,8 +16,8 @@ from transfer.errors import BadInput
 from transfer.report.execute import execute, read_text_notebook
 from transfer.report.own import own
 from transfer.report.parameters import read_parameters
-from transfer.suite import repository
-from transfer.tables import read_measures_table, write_measures
+from transfer.suite import Run, repository
+from transfer.tables import read_items, read_measures_table, write_items, write_measures
 
 TAG = "<script>alert(1)</script>"
 
@@ -94,6 +96,32 @@ def test_items_beside_the_table_are_shown_and_others_are_not(tmp_path):
     assert own(path, tmp_path).parameters["trajectory"] == ""
     (tmp_path / "trajectory.parquet").touch()
     assert own(path, tmp_path).parameters["trajectory"] == ""
+
+
+def test_items_of_stages_by_other_names_are_shown(tmp_path):
+    path = written(tmp_path, table("abc", ("base", "chat"), ["x"]))
+    (tmp_path / "items").mkdir()
+    for stage in ("base", "chat", "draft"):
+        run = Run(mixture="a", scale="1B", seed=0, stage="sft")
+        said = {**run.model_dump(), "stage": stage, "suite": "mine", "step": None}
+        write_items(tmp_path / "items" / f"a-{stage}.parquet", made_items(run), said)
+    folder = Path(own(path, tmp_path / "out").parameters["items"])
+    stages = {file.stem: read_items(file)[1]["stage"] for file in folder.iterdir()}
+    assert stages == {"a-base": "pretrain", "a-chat": "sft"}
+    same = read_items(folder / "a-chat.parquet")[0]
+    pd.testing.assert_frame_equal(same, read_items(tmp_path / "items" / "a-chat.parquet")[0])
+
+
+def test_what_a_table_lacks_is_a_note_on_the_page(tmp_path):
+    frame = table("abcdef", ("pretrain", "sft"), ["x", "y"])
+    path = written(tmp_path, frame.iloc[1:])
+    page = repository() / "notebooks" / "09-stages.md"
+    given = {"all_stages": str(path), "suite": None, "resamples": 20}
+    (executed,) = execute([page], given, tmp_path / "out", jobs=1)
+    outputs = [o for c in nbformat.read(executed, 4).cells for o in c.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    notes = [o["data"].get("text/markdown", "") for o in outputs if "data" in o]
+    assert any(n.startswith("```{admonition} Note") and "1 cells are missing" in n for n in notes)
 
 
 def test_an_announcement_is_text(tmp_path):

@@ -59,6 +59,15 @@ def test_a_page_without_a_title_has_no_citation():
     assert citation_box(notebook, "plain") == ""
 
 
+def test_the_commands_of_a_readers_own_report_name_their_table():
+    path = repository() / "notebooks" / "04-rq2-benchmarks.md"
+    own = {"measures": "out/own/measures.parquet", "suite": None, "all_stages": "x"}
+    box = commands_box(read_text_notebook(path), path.stem, own, Path("my scores.csv"))
+    assert "transfer report --measures 'my scores.csv' -p method=spearman --out" in box
+    assert "-y 'measures: out/own/measures.parquet' -y 'suite: null'" in box
+    assert "all_stages" not in box.partition("| parameter")[0]
+
+
 @pytest.mark.slow
 def test_the_printed_commands_run(tmp_path):
     path = repository() / "notebooks" / "04-rq2-benchmarks.md"

@@ -51,6 +51,9 @@ def test_names_that_are_markup_are_shown_and_not_obeyed(strange, browser):
         page.wait_for_load_state("networkidle")
         assert page.locator(INJECTED).count() == 0, path.name
         shown += page.locator("main").inner_text()
+        said = page.locator("body").inner_text()
+        assert "Made from strange.csv" in said, path.name
+        assert "pretrain is base<b> and sft is chat" in said, path.name
     page.close()
     assert seen == []
     for name in (*MIXTURES, *BENCHMARKS):

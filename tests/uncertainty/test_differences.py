@@ -7,6 +7,7 @@ from grids import DIMS, make_grid
 
 import transfer
 from transfer.errors import BadInput
+from transfer.protocols import mean_cross_stage
 from transfer.uncertainty import bootstrap, difference, sides
 
 
@@ -74,3 +75,14 @@ def test_the_exchange_test_holds_its_level_and_sees_a_difference():
 def test_a_metric_that_is_not_there_is_said():
     with pytest.raises(BadInput, match="metric 'certainty' is not in the table"):
         sides(make_grid(0), "certainty", "accuracy")
+
+
+def test_what_one_side_lacks_is_left_out_of_the_other():
+    grid = make_grid(4)
+    lacking = grid.assign(confidence=grid["confidence"].where(grid["benchmark"] != "b3"))
+    pair = sides(lacking, "confidence", "accuracy")
+    assert pair["measure"].sel(benchmark="b3").isnull().all()
+    found = difference(mean_cross_stage, pair, resamples=20)
+    rest = grid.drop_sel(benchmark="b3")
+    expected = mean_cross_stage(rest, "confidence") - mean_cross_stage(rest, "accuracy")
+    np.testing.assert_allclose(found["value"], expected)

@@ -315,16 +315,27 @@ def test_bca_of_what_does_not_vary_is_the_value_itself():
     assert found["high"].item() == pytest.approx(1)
 
 
-def test_three_mixtures_and_missing_cells_give_an_interval_or_none():
+def test_missing_cells_give_an_interval_or_none():
     grid = make_grid(14, seeds=1, share_missing=0.2)
     found = bootstrap(transfer.cross_stage, grid, resamples=300, kind="bca")
     there = found["value"].notnull() & found["low"].notnull()
     assert there.any()
     assert (found["low"] <= found["high"]).where(there, True).all()
-    few = make_grid(15, seeds=1).isel(mixture=[0, 4, 8])
-    found = bootstrap(transfer.cross_stage, few, resamples=300)
-    # Most resamples of three hold one of them twice: r is 1 or −1, or undefined.
-    assert found["value"].notnull().all()
+
+
+def test_fewer_than_five_mixtures_have_a_value_and_no_interval():
+    grid = make_grid(5, seeds=2)
+    for kind in ("bca", "percentile"):
+        found = bootstrap(transfer.cross_stage, grid.isel(mixture=slice(4)), kind=kind)
+        assert found["value"].notnull().all()
+        assert found["low"].isnull().all()
+        assert found["high"].isnull().all()
+    enough = bootstrap(transfer.cross_stage, grid.isel(mixture=slice(5)))
+    assert enough["low"].notnull().all()
+    seeds = bootstrap(
+        transfer.cross_stage, grid.isel(mixture=slice(4)), over=("seed",), resamples=20
+    )
+    assert seeds["low"].notnull().all()
 
 
 def test_with_one_seed_the_interval_over_seeds_is_absent():
