@@ -10,7 +10,7 @@ from rich.table import Table
 
 from transfer.cli.options import Measures, Scales, console, stdout, user_errors
 from transfer.errors import BadInput
-from transfer.files import replacing
+from transfer.files import refuse_folder, replacing
 from transfer.heap import keep_freed_memory
 from transfer.suite import load_suite
 
@@ -87,6 +87,7 @@ def score(
     if len(set(outs.values())) < len(checkpoints):
         raise BadInput("two checkpoints have the same name; score them into different folders")
     for path in outs.values():
+        refuse_folder(path)
         if path.exists() and not force:
             raise BadInput(
                 f"{path} is there already; give another --out, or --force to overwrite it"
@@ -114,6 +115,7 @@ def measure(
     from transfer.measures import measure_runs
     from transfer.tables import write_measures
 
+    refuse_folder(out)
     paths = [
         path
         for given in items
@@ -159,6 +161,8 @@ def correlate(
     from transfer.tables import read_measures
     from transfer.uncertainty import bootstrap
 
+    if out is not None:
+        refuse_folder(out)
     grid = read_measures(measures or default_measures(), normalization, suite, scales=scale)
     table = tidy(bootstrap(cross_stage, grid, metric, method=method, before=before, after=after))
     kept = ("scale", "benchmark", "category", "value", "low", "high", "n")
