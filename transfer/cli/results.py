@@ -39,8 +39,12 @@ def score(
     include: Annotated[
         Path | None, typer.Option(help="A folder with task files of your own.")
     ] = None,
-    shots: Annotated[int | None, typer.Option(help="With --task: examples before an item.")] = None,
-    limit: Annotated[int | None, typer.Option(help="With --task: items of each task.")] = None,
+    shots: Annotated[
+        int | None, typer.Option(help="With --task: examples before an item.", min=0)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="With --task: items of each task.", min=1)
+    ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(help="With --task: score the runs of this file, then import the results."),
