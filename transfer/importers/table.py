@@ -66,6 +66,13 @@ def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[p
             )
     if "stage" in frame:
         made.check_order(str(stage).strip() for stage in frame["stage"])
+    made.check_names(
+        **{
+            f"{name}s": [str(value).strip() for value in frame[name].unique()]
+            for name in ("benchmark", "mixture", "scale")
+            if name in frame
+        }
+    )
     known = [name for name in MEASURES.names if name in frame]
     if others := [name for name in frame.columns if name not in (*known, "run")]:
         made.notes.append(f"{path}: columns not used: {', '.join(map(shown, others[:12]))}")
