@@ -1,5 +1,7 @@
 """What is written never takes the place of a folder that is someone's own."""
 
+import errno
+
 import pytest
 from typer.testing import CliRunner
 
@@ -68,6 +70,17 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
         make_folder(tmp_path / "f" / "x")
     with pytest.raises(BadInput, match=r"f: cannot be made a folder"):
         make_folder(tmp_path / "f")
+
+
+def test_what_the_system_says_of_a_path_is_one_line(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "x.csv")
+
+    monkeypatch.setattr("transfer.tables.read_measures", full)
+    assert "x.csv: No space left on device" in refused("correlate", "--measures", "m.csv")
+    (tmp_path / "f").touch()
+    said = refused("report", "--out", tmp_path / "f" / "x")
+    assert "f/x: cannot be made a folder (Not a directory); give another path" in said
 
 
 def test_a_report_leaves_a_book_of_someone_else(tmp_path):

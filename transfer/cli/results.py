@@ -109,7 +109,9 @@ def score(
 @user_errors
 def measure(
     items: Annotated[list[Path], typer.Argument(help="Items tables, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="The measures table to write (.parquet or .csv).")],
+    out: Annotated[
+        Path, typer.Option(help="The measures table to write (.parquet, .csv or .tsv).")
+    ],
     suite: Annotated[str, typer.Option(help="The suite that names the categories.")] = "mini",
 ) -> None:
     """Turn items into accuracy, confidence and calibration, one row per run and benchmark.
@@ -189,7 +191,7 @@ def correlate(
 def import_(
     source: Annotated[
         list[Path],
-        typer.Argument(help="Folders or files of results, or one table (.csv or .parquet)."),
+        typer.Argument(help="Folders or files of results, or one table (.csv, .tsv or .parquet)."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write measures.parquet and items/ to.")

@@ -31,7 +31,7 @@ def report(
     Parameters
     ----------
     measures : Path, optional
-        A measures table, Parquet or CSV; the committed one of the mini suite where it is not
+        A measures table, Parquet, CSV or TSV; the committed one of the mini suite where it is not
         given.
     out : Path
         Folder to build in. Executed notebooks go to `out/notebooks`, the site to
@@ -65,7 +65,7 @@ def report(
     from transfer.report.scales import with_sub_pages
 
     if measures is not None and not measures.is_file():
-        raise BadInput(f"{measures}: no such table; give a .parquet or .csv file")
+        raise BadInput(f"{measures}: no such table; give a .parquet, .csv or .tsv file")
     check_place(out)
     steps = Steps()
     given = dict(parameters or {})
