@@ -137,6 +137,83 @@ def test_results_are_of_what_was_asked_or_refused(folder, task_files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
+def broken_checkpoint(folder, how):
+    """Break a checkpoint in one way; return the folder to score."""
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    said = json.loads(config.read_text())
+    if how == "folder":
+        return folder.with_name("none")
+    if how == "empty":
+        (folder.with_name("empty")).mkdir()
+        return folder.with_name("empty")
+    if how == "tokenizer":
+        for path in folder.glob("tokenizer*"):
+            path.unlink()
+    elif how == "pickle":
+        weights.rename(folder / "pytorch_model.bin")
+    elif how == "cut":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif how == "shapes":
+        config.write_text(json.dumps(said | {"intermediate_size": 3}))
+    elif how == "architecture":
+        config.write_text(json.dumps(said | {"model_type": "own"}))
+    elif how == "lacking":
+        from safetensors.torch import load_file, save_file
+
+        kept = {k: v for k, v in load_file(weights).items() if "layers.1" not in k}
+        save_file(kept, weights, metadata={"format": "pt"})
+    elif how in ("bos", "chat"):
+        for path in folder.glob("chat_template*"):
+            path.unlink()
+        path = folder / "tokenizer_config.json"
+        gone = ("chat_template",) if how == "chat" else ("bos_token", "eos_token")
+        kept = {k: v for k, v in json.loads(path.read_text()).items() if k not in gone}
+        path.write_text(json.dumps(kept))
+    else:
+        (folder / how).unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("folder", "none: no such folder|none: neither a folder"),
+        ("empty", "empty: no config.json"),
+        ("config.json", "model: no config.json"),
+        ("tokenizer", "model: no tokenizer"),
+        ("model.safetensors", "model: no weights"),
+        ("pickle", "model: weights only as a pickle"),
+        ("cut", "model: the model cannot be read"),
+        ("shapes", "model: the model cannot be read"),
+        ("architecture", "model: the model cannot be read"),
+        ("lacking", "model: the weights lack model.layers.1"),
+        ("bos", "model: the tokenizer has neither bos_token nor eos_token"),
+        ("chat", "model: the tokenizer has no chat template"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_scored_is_refused(task_files, tmp_path, how, says):
+    from transfer.tasks import Conditions, evaluate
+
+    broken = broken_checkpoint(save_model(tmp_path / "model"), how)
+    asked = Conditions(["made_choice"], include=task_files, limit=2)
+    with pytest.raises(BadInput, match=says) as refused:
+        evaluate(str(broken), tmp_path / "results", asked, chat=how == "chat")
+    assert "\n" not in str(refused.value)
+
+
+def test_conditions_that_cannot_be_are_refused(folder, tmp_path):
+    from typer.testing import CliRunner
+
+    from transfer.cli import app
+
+    start = ["score", str(folder), "--task", "made_choice", "--out", str(tmp_path / "out")]
+    for option, value in (("--limit", "0"), ("--shots", "-1"), ("--dtype", "int8")):
+        result = CliRunner().invoke(app, [*start, option, value])
+        assert result.exit_code == 2
+        assert option.strip("-") in result.stderr
+        assert "Traceback" not in result.output
+
+
 @pytest.mark.slow
 def test_two_processes_write_the_results_of_one(folder, task_files, tmp_path):
     names = ["--tasks", "made_choice,made_rolling"]
@@ -195,5 +272,5 @@ def test_a_pickle_is_not_opened(folder, tmp_path):
     broken = save_model(tmp_path / "model")
     (broken / "model.safetensors").unlink()
     torch.save(model.state_dict(), broken / "pytorch_model.bin")
-    with pytest.raises(OSError, match="safetensors"):
+    with pytest.raises(BadInput, match=r"the model cannot be read .*safetensors"):
         TransferLM(str(broken), dtype="float32")

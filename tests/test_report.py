@@ -9,7 +9,7 @@ import pytest
 from transfer.errors import BadInput
 from transfer.report import ReportFailed, report
 from transfer.report.build import build, write_scripts
-from transfer.report.execute import execute, read_text_notebook
+from transfer.report.execute import _started, execute, read_text_notebook
 from transfer.report.pages import ChartMime, chart_html
 from transfer.report.parameters import Parameter, choose, read_parameters
 
@@ -216,6 +216,28 @@ def test_a_failing_cell_is_kept_and_named(notebook, tmp_path):
     outputs = [o for c in nbformat.read(kept, 4).cells for o in c.get("outputs", [])]
     assert [o.output_type for o in outputs if o.output_type == "error"]
     assert not (tmp_path / "one.key.json").exists(), "a failed notebook runs again next time"
+
+
+def test_a_kernel_that_does_not_start_is_started_again():
+    said = "Kernel died before replying to kernel_info"
+    tried = []
+
+    def started(failures, error):
+        def run():
+            tried.append(1)
+            if len(tried) <= failures:
+                raise error
+
+        tried.clear()
+        _started(run, "a.md")
+
+    started(2, RuntimeError(said))
+    assert len(tried) == 3
+    with pytest.raises(ReportFailed, match=r"a.md: its kernel did not start in 3 tries"):
+        started(3, RuntimeError(said))
+    with pytest.raises(RuntimeError, match="something else"):
+        started(1, RuntimeError("something else"))
+    assert len(tried) == 1
 
 
 def test_a_cell_that_refuses_its_input_is_a_user_error(notebook, tmp_path):

@@ -479,3 +479,48 @@ def test_items_may_lack_the_number_of_tokens(items, tmp_path):
     path = tmp_path / "items.parquet"
     write_items(path, items.assign(n_tokens=None), METADATA)
     assert read_items(path)[0]["n_tokens"].isna().all()
+
+
+@pytest.mark.parametrize(("name", "sep"), [("mine.CSV", ","), ("mine.tsv", "\t")])
+def test_text_tables_by_their_ending(rows, tmp_path, name, sep):
+    minimal(rows).to_csv(tmp_path / name, index=False, sep=sep)
+    expected = read_measures_table(tmp_path / name)
+    assert expected["accuracy"].tolist() == minimal(rows)["accuracy"].tolist()
+    write_measures(tmp_path / "again" / name, expected, {})
+    assert read_measures_table(tmp_path / "again" / name).equals(expected)
+    assert sep in (tmp_path / "again" / name).read_text().splitlines()[0]
+    read_measures(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "sep", "says"),
+    [
+        ("mine.csv", ";", "columns are separated by semicolons; write the table with commas"),
+        ("mine.csv", "\t", "columns are separated by tabs; write the table with commas"),
+        ("mine.tsv", ",", "columns are separated by commas; write the table with tabs"),
+        ("mine.csv.gz", ",", r"give a .csv, .tsv or .parquet file"),
+    ],
+)
+def test_a_table_of_another_form_is_refused(rows, tmp_path, name, sep, says):
+    minimal(rows).to_csv(tmp_path / name, index=False, sep=sep, decimal=",")
+    with pytest.raises(BadInput, match=says):
+        read_measures_table(tmp_path / name)
+
+
+def test_rows_that_end_with_a_comma_are_not_shifted(rows, tmp_path):
+    path = tmp_path / "mine.csv"
+    minimal(rows).to_csv(path, index=False)
+    expected = read_measures_table(path)
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{line}," for line in lines)]))
+    assert read_measures_table(path).equals(expected)
+    path.write_text("\n".join([header, *(f"{line},7" for line in lines)]))
+    with pytest.raises(BadInput, match=r"rows have 7 cells, the header 6; name every column"):
+        read_measures_table(path)
+
+
+@pytest.mark.parametrize("name", ["acuracy", "Accuracy", " ACCURACY"])
+def test_the_spelling_is_checked_before_what_is_missing(rows, tmp_path, name):
+    minimal(rows).rename(columns={"accuracy": name}).to_csv(tmp_path / "mine.csv", index=False)
+    with pytest.raises(BadInput, match=r"is not known; did you mean accuracy\?"):
+        read_measures_table(tmp_path / "mine.csv")

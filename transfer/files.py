@@ -9,21 +9,54 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from transfer.errors import BadInput
+
+
+def make_folder(path: Path | str) -> Path:
+    """Make a folder with those above it, and return it.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be made, because a file is in the way or the disk takes no folder there.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be made a folder ({error.strerror}); give another path"
+        ) from None
+    return path
+
+
+def refuse_folder(path: Path | str) -> None:
+    """Raise `BadInput` if a folder stands where a file is to be written."""
+    if Path(path).is_dir():
+        raise BadInput(f"{path}: is a folder; give a file")
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a path beside `path` to write to; move it into place only if the block succeeds.
 
     The yielded path does not exist yet and may become a file or a folder. If the block raises,
-    what it wrote is removed and `path` stays as it was.
+    what it wrote is removed and `path` stays as it was. A file never takes the place of a folder.
+
+    Raises
+    ------
+    BadInput
+        If `path` is a folder and a file was written, or no folder can be made for it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     _remove(beside)
     try:
         yield beside
         if path.is_dir():
+            if not beside.is_dir():
+                refuse_folder(path)
             _remove(path)
         beside.replace(path)
     finally:

@@ -36,6 +36,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from transfer.errors import BadInput
 from transfer.heap import keep_freed_memory
 from transfer.loglikelihood import Encoded, Encoder, Engine, Scores
+from transfer.loglikelihood.checkpoint import read_model
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,20 @@ class TransferLM(HFLM):
         if accelerator is not None:
             self._rank = accelerator.process_index
             self._world_size = accelerator.num_processes
+
+    def _create_model(self, pretrained: str, *args: Any, **given: Any) -> None:
+        """Load the model as theirs does, and refuse one that cannot be read or lacks weights."""
+        if any(given.get(name) for name in ("peft", "delta", "autogptq", "gptqmodel")):
+            return super()._create_model(pretrained, *args, **given)
+
+        def load() -> Any:
+            super(TransferLM, self)._create_model(
+                pretrained, *args, output_loading_info=True, **given
+            )
+            return self._model
+
+        self._model = read_model(load, pretrained)
+        return None
 
     @cached_property
     def engine(self) -> Engine:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from transfer.errors import BadInput
-from transfer.files import replacing, sha256
+from transfer.files import make_folder, replacing, sha256
 from transfer.hub import checkpoint_folder
 from transfer.plans import changed
 
@@ -76,10 +76,12 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
     from lm_eval.utils import sanitize_model_name
 
     import transfer.harness  # noqa: F401  Makes the model known.
-    from transfer.loglikelihood.checkpoint import weights_hash
+    from transfer.loglikelihood.checkpoint import check_dtype, check_folder, weights_hash
 
+    check_dtype(conditions.dtype)
     folder = out / sanitize_model_name(name)
     checkpoint = checkpoint_folder(name)
+    check_folder(checkpoint, pickles=False)
     asked = {
         "tasks": sorted(conditions.tasks),
         "shots": conditions.shots,
@@ -97,7 +99,8 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
                 "--out, or remove the folder"
             )
         return None
-    out.mkdir(parents=True, exist_ok=True)
+    _check(checkpoint, chat)
+    make_folder(out)
     tracker = EvaluationTracker(output_path=str(out))
     manager = _manager(conditions.include, frozenset(conditions.tasks))
     for task in conditions.tasks:
@@ -138,6 +141,17 @@ def evaluate(name: str, out: Path, conditions: Conditions, chat: bool = False) -
         with replacing(folder) as beside:
             made.rename(beside)
     return folder
+
+
+def _check(checkpoint: Path, chat: bool) -> None:
+    """Raise if a checkpoint cannot be scored; what only its weights tell is told as it is read."""
+    from transfer.loglikelihood import checkpoint as checks
+
+    checks.check_config(checkpoint)
+    tokenizer = checks.read_tokenizer(checkpoint)
+    checks.prefix_of(tokenizer, checkpoint)
+    if chat:
+        checks.check_chat(tokenizer, checkpoint)
 
 
 def _hash_of(include: Path | None) -> str | None:

@@ -96,10 +96,13 @@ def rows():
     )
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".tsv", ".parquet"])
 def test_a_plain_table_with_its_own_names(tmp_path, suffix):
     path = tmp_path / f"mine{suffix}"
-    rows().to_csv(path, index=False) if suffix == ".csv" else rows().to_parquet(path)
+    if suffix == ".parquet":
+        rows().to_parquet(path)
+    else:
+        rows().to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
     mapping = tmp_path / "map.yaml"
     mapping.write_text(
         "columns: {run: checkpoint, benchmark: task, accuracy: score}\n"
@@ -147,3 +150,22 @@ def test_a_users_mistake_is_one_line(arguments, says):
     assert len(errors) == 1
     assert says in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_misspelt_column_is_named_and_a_packed_table_refused(tmp_path):
+    table = rows().rename(columns={"task": "benchmark", "score": "Accuracy"})
+    table.assign(mixture="a", scale="S", seed=0, stage="sft").to_csv(tmp_path / "mine.csv")
+    result = called(tmp_path / "mine.csv", "--pattern", PATTERN, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "column Accuracy is not known; did you mean accuracy?" in result.stderr
+    (tmp_path / "mine.csv.gz").touch()
+    result = called(tmp_path / "mine.csv.gz", "--pattern", PATTERN, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "or give a table (.csv, .tsv, .parquet)" in result.stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, mapping):
+    (tmp_path / "t12").touch()
+    result = called(COMMITTED, "--mapping", mapping, "--out", tmp_path / "t12")
+    assert result.exit_code == 2
+    assert "t12: cannot be made a folder" in result.stderr

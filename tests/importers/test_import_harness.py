@@ -324,3 +324,97 @@ def test_only_accuracies_give_a_table_without_confidence(tmp_path):
     assert "confidence" not in frame
     assert not (tmp_path / "out" / "items").exists()
     assert "confidence" not in read_measures(tmp_path / "out" / "measures.parquet", "sum")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """The committed results, to change."""
+    shutil.copytree(COMMITTED, tmp_path / "results")
+    return tmp_path / "results"
+
+
+@pytest.mark.parametrize("gone", ["missing", "empty"])
+def test_samples_that_are_not_there_are_noted(results, gone):
+    assert not any("no items" in line for line in plan(find([results]), mapping()).notes)
+    folder = results / "checkpoints__V1P0-S-s0-pretrain"
+    for task in ("transitive", "agreement_early"):
+        path = next(folder.glob(f"samples_{task}_2*"))
+        path.unlink()
+        if gone == "empty":
+            path.touch()
+    said = (
+        "V1P0-S-s0-pretrain: no items of agreement_parts, transitive (samples are missing or "
+        "empty); taken with accuracies alone"
+    )
+    for given in ([results], [folder]):
+        (note,) = [line for line in plan(find(given), mapping()).notes if "no items" in line]
+        assert note == said
+
+
+def test_half_of_the_samples_are_not_taken_though_the_accuracy_agrees(results, tmp_path):
+    folder = results / "checkpoints__V1P0-S-s0-pretrain"
+    path = next(folder.glob("samples_transitive_2*"))
+    lines = path.read_text().splitlines(keepends=True)
+    right = [line for line in lines if json.loads(line)["acc"] == 1]
+    wrong = [line for line in lines if json.loads(line)["acc"] != 1]
+    content = next(folder.glob("results_*.json"))
+    said = json.loads(content.read_text())
+    said["results"]["transitive"]["acc,none"] = 0.5
+    content.write_text(json.dumps(said))
+    path.write_text("".join([right[0], wrong[0]]))
+    made = plan(find([folder]), mapping())
+    write(made, tmp_path / "out", "mine")
+    assert any("has 2 items" in line and "says 8; taken without" in line for line in made.notes)
+    items, _ = read_items(tmp_path / "out" / "items" / "V1P0-S-s0-pretrain.parquet")
+    assert "transitive" not in set(items["benchmark"])
+    table = read_measures_table(tmp_path / "out" / "measures.parquet")
+    row = table[(table["benchmark"] == "transitive") & (table["normalization"] == "sum")]
+    assert row[["n_items", "accuracy"]].to_numpy().tolist() == [[8, 0.5]]
+
+
+def test_names_of_the_mapping_that_nothing_has_are_noted():
+    more = {
+        "benchmarks": {**NAMED["benchmarks"], "transitiv": {"category": "A"}},
+        "mixtures": {"V1P0": {"web": "V1"}, "V9": {"web": "V9"}, "V8": {}},
+        "scales": {"S": {"parameters": 1e6}, "XL": {"parameters": 1e9}},
+    }
+    notes = [line for line in plan(find([COMMITTED]), mapping(**more)).notes if "mapping:" in line]
+    assert [line.split(" is called ")[1] for line in notes] == [
+        "transitiv; check the spelling",
+        "V9 or V8; check the spelling",
+        "XL; check the spelling",
+    ]
+
+
+@pytest.mark.parametrize("task", ["transitive", "polarity_parts"])
+def test_one_bad_number_drops_its_cell_alone(results, task):
+    whole = plan(find([results]), mapping())
+    content = next((results / "checkpoints__V1P0-S-s0-sft").glob("results_*.json"))
+    said = json.loads(content.read_text())
+    for section in ("results", "groups"):
+        if task in said[section]:
+            said[section][task]["acc,none"] = 1.5
+    content.write_text(json.dumps(said))
+    made = plan(find([results]), mapping())
+    assert len(made.unmatched) == 1
+    assert f"task '{task}': acc,none is 1.5, not in [0, 1]" in made.unmatched[0]
+    gone = {(str(c.run), c.benchmark) for c in whole.cells}
+    gone -= {(str(c.run), c.benchmark) for c in made.cells}
+    assert gone == {("V1P0-S-s0-sft", task)}
+
+
+def test_a_bad_number_of_a_named_metric_is_listed(results):
+    content = next((results / "checkpoints__V1P0-S-s0-sft").glob("results_*.json"))
+    said = json.loads(content.read_text())
+    said["results"]["transitive_free"]["exact_match,none"] = 3.0
+    content.write_text(json.dumps(said))
+    made = plan(find([results]), mapping())
+    assert len(made.unmatched) == 1
+    assert "exact_match,none is 3, not in [0, 1]" in made.unmatched[0]
+
+
+def test_a_group_of_the_mapping_needs_items(results):
+    next((results / "checkpoints__V1P0-S-s0-sft").glob("samples_transitive_2*")).unlink()
+    groups = {"mine": ["transitive", "polarity"]}
+    (line,) = plan(find([results]), mapping(groups=groups)).unmatched
+    assert "group 'mine' of V1P0-S-s0-sft: transitive has no items" in line

@@ -95,7 +95,7 @@ def test_mapping_files_yaml_and_csv(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("runs: [{run: a}]", r"runs\.0\.mixture: missing; add it"),
+        ("runs: [{run: a}]", r"runs, row 1, mixture: missing; add it"),
         ("runz: []", "runz: unknown key"),
         ("- a", "holds no keys"),
         ("a: &x [1]\nb: *x", "aliases are not allowed"),
@@ -111,3 +111,9 @@ def test_a_bad_mapping_file_is_refused_by_key(tmp_path, text, says):
     with pytest.raises(BadInput, match=says) as error:
         read_mapping(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["nosuch.yaml", "nosuch.csv"])
+def test_a_mapping_file_that_is_not_there_is_said_so(tmp_path, name):
+    with pytest.raises(BadInput, match=rf"{name}: no such file; check the path"):
+        read_mapping(tmp_path / name)

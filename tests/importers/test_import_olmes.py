@@ -109,3 +109,25 @@ def test_a_bad_prediction_is_refused_with_its_entry(tmp_path, change, says):
     folder = folder_of(tmp_path, lines)
     with pytest.raises(BadInput, match=says):
         read_predictions(next(folder.glob("*predictions.jsonl")))
+
+
+def test_files_besides_the_results_are_one_note_and_the_last(tmp_path):
+    folder = folder_of(tmp_path, predictions())
+    for name in ("asked.json", "metrics.json"):
+        (folder / name).write_text("{}")
+    for number in range(6):
+        (folder / f"task-{number:03d}-arc_easy-requests.jsonl").write_text("{}\n")
+    made = plan(find([folder]), MAPPING.model_copy(update={"scales": {"11M": None}}))
+    assert len(made.notes) == 2
+    assert "'11M'" in made.notes[0] or "called 11M" in made.notes[0]
+    assert made.notes[1].startswith("left out, not files of results (8): asked.json, metrics.json")
+    assert made.notes[1].endswith("and 3 more")
+
+
+def test_predictions_of_fewer_items_are_not_taken(tmp_path):
+    folder = folder_of(tmp_path, predictions(), num_instances=8)
+    made = plan(find([folder]), MAPPING)
+    frame = write(made, tmp_path / "out", "mine")
+    assert "has 4 items, task-000-arc_easy-metrics.json says 8; taken without" in made.notes[-1]
+    assert set(frame["n_items"]) == {8}
+    assert not (tmp_path / "out" / "items").exists()

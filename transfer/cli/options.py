@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import warnings
 from collections.abc import Callable
@@ -25,12 +26,20 @@ Scales = Annotated[list[str] | None, typer.Option(help="Only these scales; repea
 Seeds = Annotated[list[int] | None, typer.Option(help="Only these seeds; repeat the option.")]
 Measures = Annotated[
     Path | None,
-    typer.Option(help="A measures table, Parquet or CSV.  [default: the committed mini suite's]"),
+    typer.Option(
+        help="A measures table, Parquet, CSV or TSV.  [default: the committed mini suite's]"
+    ),
 ]
+
+NOT_WRITABLE = {
+    *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR),
+    *(errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+}
+"""What the system says of a path that a user may not write, or where there is no room."""
 
 
 def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn `BadInput` into one line and exit code 2, a failed report into one and code 1."""
+    """Turn a user's mistake into one line and exit code 2, a failed report into one and code 1."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -39,6 +48,12 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except BadInput as error:
             console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE or error.filename is None:
+                raise
+            said = f"error: {error.filename}: {error.strerror}; give another path"
+            console.print(said, style="red", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         except ReportFailed as error:
             console.print(f"failed: {error}", style="red", highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from transfer.cli.options import Measures, Scales, console, stdout, user_errors
 from transfer.errors import BadInput
-from transfer.files import replacing
+from transfer.files import refuse_folder, replacing
 from transfer.heap import keep_freed_memory
 from transfer.suite import load_suite
 
@@ -39,8 +39,12 @@ def score(
     include: Annotated[
         Path | None, typer.Option(help="A folder with task files of your own.")
     ] = None,
-    shots: Annotated[int | None, typer.Option(help="With --task: examples before an item.")] = None,
-    limit: Annotated[int | None, typer.Option(help="With --task: items of each task.")] = None,
+    shots: Annotated[
+        int | None, typer.Option(help="With --task: examples before an item.", min=0)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="With --task: items of each task.", min=1)
+    ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(help="With --task: score the runs of this file, then import the results."),
@@ -87,6 +91,7 @@ def score(
     if len(set(outs.values())) < len(checkpoints):
         raise BadInput("two checkpoints have the same name; score them into different folders")
     for path in outs.values():
+        refuse_folder(path)
         if path.exists() and not force:
             raise BadInput(
                 f"{path} is there already; give another --out, or --force to overwrite it"
@@ -104,7 +109,9 @@ def score(
 @user_errors
 def measure(
     items: Annotated[list[Path], typer.Argument(help="Items tables, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="The measures table to write (.parquet or .csv).")],
+    out: Annotated[
+        Path, typer.Option(help="The measures table to write (.parquet, .csv or .tsv).")
+    ],
     suite: Annotated[str, typer.Option(help="The suite that names the categories.")] = "mini",
 ) -> None:
     """Turn items into accuracy, confidence and calibration, one row per run and benchmark.
@@ -114,6 +121,7 @@ def measure(
     from transfer.measures import measure_runs
     from transfer.tables import write_measures
 
+    refuse_folder(out)
     paths = [
         path
         for given in items
@@ -159,6 +167,8 @@ def correlate(
     from transfer.tables import read_measures
     from transfer.uncertainty import bootstrap
 
+    if out is not None:
+        refuse_folder(out)
     grid = read_measures(measures or default_measures(), normalization, suite, scales=scale)
     table = tidy(bootstrap(cross_stage, grid, metric, method=method, before=before, after=after))
     kept = ("scale", "benchmark", "category", "value", "low", "high", "n")
@@ -181,7 +191,7 @@ def correlate(
 def import_(
     source: Annotated[
         list[Path],
-        typer.Argument(help="Folders or files of results, or one table (.csv or .parquet)."),
+        typer.Argument(help="Folders or files of results, or one table (.csv, .tsv or .parquet)."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write measures.parquet and items/ to.")

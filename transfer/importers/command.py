@@ -72,7 +72,7 @@ def run(
     file = merged(read_mapping(mapping) if mapping else MappingFile(), **given)
     known = _suite(suite)
     name = known.name if known else (suite or file.suite or "own")
-    tables = [source for source in sources if source.suffix in SUFFIXES and source.is_file()]
+    tables = [source for source in sources if _is_table(source)]
     if tables:
         if len(sources) > 1:
             raise BadInput(f"{tables[0]}: give one table by itself, or folders of results")
@@ -85,6 +85,7 @@ def run(
         if not found.evaluations and not found.broken:
             raise BadInput(
                 f"{sources[0]}: no results of lm-evaluation-harness or OLMES in it; check the path"
+                + ("" if sources[0].is_dir() else f", or give a table ({', '.join(SUFFIXES)})")
             )
         made = plan(found, file, known, switches.subtasks, switches.latest)
         show_plan(made, console)
@@ -136,6 +137,10 @@ def show_table(frame: pd.DataFrame, made: Plan, console: Console) -> None:
             shape.add_row(name, _plain(", ".join(values[:12]) + more))
     console.print(shape)
     _show_rest(made, console)
+
+
+def _is_table(source: Path) -> bool:
+    return source.suffix.lower() in SUFFIXES and source.is_file()
 
 
 def _show_rest(made: Plan, console: Console) -> None:

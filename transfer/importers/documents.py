@@ -71,8 +71,9 @@ def read_yaml(path: Path) -> Any:
 
     Aliases, which could multiply themselves, are refused too.
     """
+    text = read_text(path, DOCUMENT_MB)
     try:
-        return yaml.load(read_text(path, DOCUMENT_MB), Loader=_Plain)
+        return yaml.load(text, Loader=_Plain)
     except yaml.YAMLError as error:
         said = " ".join(str(error).split())[:200]
         raise BadInput(f"{path}: not readable as YAML ({said}); mend the syntax") from None

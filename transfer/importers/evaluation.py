@@ -34,10 +34,12 @@ class Evaluation:
     parts : tuple of str
         The tasks directly under this one, where it is a group.
     samples : Path, optional
-        Where its items are.
+        The file of samples, or predictions, that belongs to it.
     read : callable, optional
         Returns the items as the columns of `transfer.tables.ITEMS` without `benchmark`, with
         log-likelihoods in float64.
+    problem : str
+        Why its measures cannot be used; empty where they can.
     """
 
     source: Path
@@ -50,6 +52,7 @@ class Evaluation:
     parts: tuple[str, ...] = ()
     samples: Path | None = None
     read: Callable[[], pd.DataFrame] | None = None
+    problem: str = ""
 
     def items(self) -> pd.DataFrame:
         """Return the items, held against the accuracy that the tool itself reports.

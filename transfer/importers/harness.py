@@ -66,7 +66,7 @@ def read_results(path: Path, content: Mapping[str, Any], root: Path) -> list[Eva
     Raises
     ------
     BadInput
-        If a name cannot be used or an accuracy is no share.
+        If a name cannot be used. An accuracy that is no share is the problem of its task alone.
     """
     where = str(path)
     names, labels = names_of(path, root, _model(content))
@@ -79,9 +79,14 @@ def read_results(path: Path, content: Mapping[str, Any], root: Path) -> list[Eva
     found = []
     for name, metrics in results.items():
         task = checked_name(name, "task", where)
-        if not isinstance(metrics, dict):
-            raise BadInput(f"{where}: task {shown(task)} has no measures; evaluate it again")
-        accuracies, others = _metrics(metrics, f"{where}: task {shown(task)}")
+        metrics = metrics if isinstance(metrics, dict) else {}
+        accuracies: dict[str, float] = {}
+        others: dict[str, float] = {}
+        problem = ""
+        try:
+            accuracies, others = _metrics(metrics, f"{where}: task {shown(task)}")
+        except BadInput as error:
+            problem = str(error)
         samples = None if task in under else _samples(path, content, task)
         found.append(
             Evaluation(
@@ -95,8 +100,9 @@ def read_results(path: Path, content: Mapping[str, Any], root: Path) -> list[Eva
                 parts=under.get(task, ()),
                 samples=samples,
                 read=partial(read_samples, samples)
-                if samples is not None and scores_options(samples)
+                if samples is not None and not problem and scores_options(samples)
                 else None,
+                problem=problem,
             )
         )
     return found
@@ -187,6 +193,8 @@ def _model(content: Mapping[str, Any]) -> str:
 
 def _metrics(metrics: Mapping[str, Any], where: str) -> tuple[dict[str, float], dict[str, float]]:
     """Return the accuracies by normalization, and all other measures by their name."""
+    if not metrics:
+        raise BadInput(f"{where} has no measures; evaluate it again")
     accuracies: dict[str, float] = {}
     others = {}
     by_name = {}

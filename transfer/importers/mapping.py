@@ -25,6 +25,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,7 +125,7 @@ def read_mapping(path: Path) -> MappingFile:
         return MappingFile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        place = _place([part for part in first["loc"] if part != "[key]"])
         mend = {
             "extra_forbidden": "unknown key; remove it or check its spelling",
             "missing": "missing; add it",
@@ -132,6 +133,15 @@ def read_mapping(path: Path) -> MappingFile:
         raise BadInput(f"{path}: {shown(place)[1:-1]}: {mend}") from None
     except RecursionError:
         raise BadInput(f"{path}: is nested too deeply; mend the file") from None
+
+
+def _place(parts: Sequence[str | int]) -> str:
+    """Return where something stands, with rows counted from 1, as in every other message."""
+    counted = [str(part + 1) if isinstance(part, int) else part for part in parts]
+    if len(parts) > 1 and isinstance(parts[1], int):
+        counted[:2] = [f"{counted[0]}, row {counted[1]}"]
+        return ", ".join([counted[0], *([".".join(counted[1:])] if counted[1:] else [])])
+    return ".".join(counted)
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

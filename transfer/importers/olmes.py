@@ -65,7 +65,8 @@ def read_metrics(path: Path, content: Mapping[str, Any], root: Path) -> list[Eva
             accuracies.setdefault(normalization, value)
     count = content.get("num_instances")
     samples = path.with_name(path.name.removesuffix("metrics.json") + "predictions.jsonl")
-    there = samples.name != path.name and samples.is_file() and _scores_options(samples)
+    there = samples.name != path.name and samples.is_file()
+    scored = there and _scores_options(samples)
     return [
         Evaluation(
             source=path,
@@ -76,7 +77,7 @@ def read_metrics(path: Path, content: Mapping[str, Any], root: Path) -> list[Eva
             others=others,
             n_items=count if isinstance(count, int) and 0 < count < 2**31 else None,
             samples=samples if there else None,
-            read=partial(read_predictions, samples) if there else None,
+            read=partial(read_predictions, samples) if scored else None,
         )
     ]
 

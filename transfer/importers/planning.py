@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from transfer.importers.finding import Found
 from transfer.importers.known import BENCHMARKS, UNNAMED, Known
 from transfer.importers.mapping import MappingFile
 from transfer.importers.naming import Naming, RunKey
+from transfer.importers.noting import listed, note_lacking_items, note_other_files
 from transfer.suite import Suite
 
 
@@ -83,9 +84,20 @@ class Plan:
         there = list(dict.fromkeys(stages))
         if len(there) > 1 and not set(there) <= set(self.mapping.stages or STAGES):
             self.unmatched.append(
-                f"nothing says in which order the stages {_listed(there)} come; give "
+                f"nothing says in which order the stages {listed(there)} come; give "
                 "--stages EARLIEST,...,LAST, or stages in the mapping file"
             )
+
+    def check_names(self, **there: Iterable[str]) -> None:
+        """Note names of the mapping's benchmarks, mixtures and scales that nothing has."""
+        for section, names in there.items():
+            known = set(names)
+            unused = [name for name in getattr(self.mapping, section) if name not in known]
+            if unused:
+                self.notes.append(
+                    f"mapping: {section}: nothing that is imported is called "
+                    f"{listed(unused, ' or ')}; check the spelling"
+                )
 
     def known(self, benchmark: str) -> Known:
         """Return category and default normalization: the mapping's, the suite's, the paper's."""
@@ -122,7 +134,6 @@ def plan(
     """
     made = Plan(mapping, suite)
     made.unmatched += found.broken
-    made.notes += [f"{path}: not a file of results, left out" for path in found.others]
     naming = Naming(mapping)
     by_run: dict[RunKey, list[Evaluation]] = {}
     lost: dict[Path, None] = {}
@@ -142,9 +153,18 @@ def plan(
     made.unmatched = list(dict.fromkeys(made.unmatched))
     for run, entries in by_run.items():
         once = _once(run, entries, latest, made)
+        made.unmatched += [entry.problem for entry in once.values() if entry.problem]
         made.cells += _cells(run, once, mapping, subtasks, made)
     _compare(made)
+    note_lacking_items(made, found)
     made.check_order(run.stage for run in made.runs)
+    runs = made.runs
+    made.check_names(
+        benchmarks=[cell.benchmark for cell in made.cells],
+        mixtures=[run.mixture for run in runs],
+        scales=[run.scale for run in runs],
+    )
+    note_other_files(made, found)
     return made
 
 
@@ -187,13 +207,20 @@ def _cells(
         if not parts:
             made.unmatched.append(f"mapping: group {shown(name)} has no task in {run}")
             continue
-        cells.append(Cell(run, name, tuple(left.pop(task) for task in parts), {}))
+        entries_ = tuple(left.pop(task) for task in parts)
+        if lacking := [entry.task for entry in entries_ if entry.read is None]:
+            made.unmatched.append(
+                f"mapping: group {shown(name)} of {run}: {listed(lacking)} has no items, of which "
+                "a group is made; add its file of samples, or take it out of the group"
+            )
+            continue
+        cells.append(Cell(run, name, entries_, {}))
     inner = {part for entry in entries.values() for part in entry.parts}
     groups = [task for task, entry in entries.items() if entry.parts and task not in inner]
     for name in groups:
         cells += _group(run, name, left, subtasks, made)
     for task, entry in left.items():
-        if entry.parts:
+        if entry.parts or entry.problem:
             continue
         accuracies = _accuracies(entry, mapping, made)
         if accuracies:
@@ -209,12 +236,14 @@ def _group(
     if entry is None:
         return []
     leaves = _leaves(name, left)
-    if subtasks or not entry.accuracies or not leaves:
+    if subtasks or not (entry.accuracies or entry.problem) or not leaves:
         for inner in _inner(name, left):
             left.pop(inner)
         return []
     for inner in [*_inner(name, left), *leaves]:
         left.pop(inner, None)
+    if entry.problem:
+        return []
     return [Cell(run, name, tuple(leaves.values()), entry.accuracies, entry)]
 
 
@@ -244,17 +273,21 @@ def _accuracies(entry: Evaluation, mapping: MappingFile, made: Plan) -> Mapping[
     named = mapping.benchmarks.get(entry.task)
     if named is not None and named.metric:
         if named.metric in entry.others:
-            value = share(entry.others[named.metric], named.metric, str(entry.source))
-            return {"sum": value}
+            where = f"{entry.source}: task {shown(entry.task)}"
+            try:
+                return {"sum": share(entry.others[named.metric], named.metric, where)}
+            except BadInput as error:
+                made.unmatched.append(str(error))
+                return {}
         made.unmatched.append(
             f"{entry.source}: {shown(entry.task)} has no metric {shown(named.metric)}; it has "
-            f"{_listed([*entry.others])}"
+            f"{listed([*entry.others])}"
         )
         return {}
     if not entry.accuracies:
         made.unmatched.append(
             f"{entry.source}: {shown(entry.task)} has no accuracy; name one of its measures as "
-            f"metric under benchmarks in the mapping file ({_listed([*entry.others])})"
+            f"metric under benchmarks in the mapping file ({listed([*entry.others])})"
         )
     return entry.accuracies
 
@@ -266,7 +299,7 @@ def _compare(made: Plan) -> None:
         by_name.setdefault(cell.benchmark, []).append(cell)
     if unnamed := [name for name in by_name if made.known(name).category == UNNAMED]:
         made.notes.append(
-            f"no category for {_listed(unnamed)}: put into {UNNAMED!r}; name one under benchmarks "
+            f"no category for {listed(unnamed)}: put into {UNNAMED!r}; name one under benchmarks "
             "in the mapping file"
         )
     runs = len(made.runs)
@@ -274,13 +307,8 @@ def _compare(made: Plan) -> None:
         counts = sorted({cell.n_items for cell in cells if cell.n_items is not None})
         if len(counts) > 1:
             made.notes.append(
-                f"{shown(name)}: runs have {_listed([str(n) for n in counts])} items; "
+                f"{shown(name)}: runs have {listed([str(n) for n in counts])} items; "
                 "compare runs on the same items"
             )
         if len(cells) < runs:
             made.notes.append(f"{shown(name)}: {runs - len(cells)} of {runs} runs lack it")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return (", ".join(shown(name)[1:-1] for name in names[:5]) or "none") + more

@@ -1,4 +1,4 @@
-"""A plain table of accuracies, CSV or Parquet: one row a run and benchmark.
+"""A plain table of accuracies, CSV, TSV or Parquet: one row a run and benchmark.
 
 Its columns are those of a measures table, or are named otherwise and listed under `columns` in the
 mapping file. Where it has no columns for mixture, scale, seed and stage, a column `run` says which
@@ -19,9 +19,10 @@ from transfer.importers.naming import Naming, RunKey
 from transfer.importers.planning import Plan
 from transfer.suite import Suite
 from transfer.tables import MEASURES
-from transfer.tables.measures import check_measures, read_raw
+from transfer.tables.measures import check_measures, read_raw, refuse_misspelt
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet")
+"""How the names of files end that are read as a table, in small letters or large."""
 
 
 def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[pd.DataFrame, Plan]:
@@ -66,6 +67,14 @@ def read_table(path: Path, mapping: MappingFile, suite: Suite | None) -> tuple[p
             )
     if "stage" in frame:
         made.check_order(str(stage).strip() for stage in frame["stage"])
+    refuse_misspelt(frame.columns.tolist(), str(path), [*KEYS, "benchmark", "accuracy"])
+    made.check_names(
+        **{
+            f"{name}s": [str(value).strip() for value in frame[name].unique()]
+            for name in ("benchmark", "mixture", "scale")
+            if name in frame
+        }
+    )
     known = [name for name in MEASURES.names if name in frame]
     if others := [name for name in frame.columns if name not in (*known, "run")]:
         made.notes.append(f"{path}: columns not used: {', '.join(map(shown, others[:12]))}")

@@ -125,7 +125,7 @@ def _write_run(
     key = {"suite": suite, **run._asdict()}
     tables, rows = [], []
     for cell in cells:
-        items = _items(cell) if cell.has_items else None
+        items = _items(cell, plan) if cell.has_items else None
         said = dict(cell.accuracies)
         about: dict[str, Any] = {
             "benchmark": cell.benchmark,
@@ -139,11 +139,6 @@ def _write_run(
             rows.append(measured.assign(**key, **about))
             about["n_items"], about["chance"] = len(items), measured["chance"].iloc[0]
         else:
-            if cell.has_items:
-                plan.notes.append(
-                    f"{cell.benchmark} of {run}: its accuracy is a mean over its tasks, not "
-                    "over their items; taken without items"
-                )
             about["n_items"] = cell.n_items
             about["chance"] = named.chance if named else None
         # A measure that only the tool's own file gives, such as one by another length.
@@ -164,8 +159,10 @@ def _write_run(
     return table.reindex(columns=MEASURES.names)
 
 
-def _items(cell: Cell) -> pd.DataFrame | None:
-    """Return the items of a cell; None where its tasks are averaged otherwise than over items.
+def _items(cell: Cell, plan: Plan) -> pd.DataFrame | None:
+    """Return the items of a cell; None, with a note, where they are not those of its accuracy.
+
+    Its file of samples may hold others than the items that were evaluated.
 
     The accuracy of a group is that of all its items together; where the tool says another one, it
     gave each task the same weight, and items do not tell what it would make of other measures.
@@ -173,6 +170,12 @@ def _items(cell: Cell) -> pd.DataFrame | None:
     parts = []
     for entry in cell.evaluations:
         items = entry.items()
+        if entry.n_items is not None and len(items) != entry.n_items:
+            differ = f"has {len(items)} items, {entry.source.name} says {entry.n_items}"
+            if not cell.accuracies:
+                raise BadInput(f"{entry.samples}: {differ}; copy both files again")
+            plan.notes.append(f"{entry.samples}: {differ}; taken without items")
+            return None
         if len(cell.evaluations) > 1 or cell.whole is not None:
             items["item"] = entry.task + "/" + items["item"]
         parts.append(items)
@@ -183,6 +186,10 @@ def _items(cell: Cell) -> pd.DataFrame | None:
     if cell.whole is not None and "sum" in cell.accuracies:
         here = float((frame["loglikelihood"].map(np.argmax) == frame["gold"]).mean())
         if abs(here - cell.accuracies["sum"]) > 1e-6:
+            plan.notes.append(
+                f"{cell.benchmark} of {cell.run}: its accuracy is a mean over its tasks, not "
+                "over their items; taken without items"
+            )
             return None
     frame.insert(0, "benchmark", cell.benchmark)
     return frame[ITEMS.names]

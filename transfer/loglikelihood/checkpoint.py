@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from transfer.errors import BadInput
 from transfer.files import sha256
@@ -60,41 +60,24 @@ class Checkpoint:
 
     def __init__(self, folder: Path, dtype: str = "float32", pickles: bool = False) -> None:
         self.folder = folder
-        _check(folder, pickles)
-        if dtype not in DTYPES:
-            raise BadInput(f"dtype {dtype!r}: give one of {', '.join(DTYPES)}")
+        check_folder(folder, pickles)
+        check_dtype(dtype)
         self.device = _device()
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:
-            raise BadInput(f"{folder}: the tokenizer cannot be read ({_line(error)})") from error
-        try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
+        self.tokenizer = read_tokenizer(folder)
+        self.prefix = prefix_of(self.tokenizer, folder)
+        model = read_model(
+            lambda: AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=DTYPES[dtype],
                 use_safetensors=any(folder.glob("*.safetensors")),
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
-            )
-        except Exception as error:
-            raise BadInput(f"{folder}: the model cannot be read ({_line(error)})") from error
-        model, report = loaded
-        if report["missing_keys"]:
-            raise BadInput(
-                f"{folder}: the weights lack {min(report['missing_keys'])}; save the model again"
-            )
+            ),
+            folder,
+        )
         self.model = model.eval().to(self.device)
         self.longest = _longest(self.model.config, self.tokenizer)
-        bos = self.tokenizer.bos_token_id
-        self.prefix: int = self.tokenizer.eos_token_id if bos is None else bos
-        if self.prefix is None:
-            raise BadInput(
-                f"{folder}: the tokenizer has neither bos_token nor eos_token, one of which begins "
-                "a text; name one in tokenizer_config.json"
-            )
         self.encoder = Encoder(self.tokenizer, self.prefix)
         self.engine = Engine(self.model, self.longest)
 
@@ -108,10 +91,7 @@ class Checkpoint:
 
     def chat(self, content: str) -> str:
         """Return a user's turn in the chat template, up to where the answer begins."""
-        if not self.tokenizer.chat_template:
-            raise BadInput(
-                f"{self.folder}: the tokenizer has no chat template; score without chat or add one"
-            )
+        check_chat(self.tokenizer, self.folder)
         return self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
         )
@@ -144,6 +124,85 @@ class Checkpoint:
                 )
 
 
+def check_folder(folder: Path, pickles: bool) -> None:
+    """Raise if a folder lacks what a checkpoint has."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; give a checkpoint in Hugging Face format")
+    if not (folder / "config.json").exists():
+        raise BadInput(f"{folder}: no config.json; give a checkpoint in Hugging Face format")
+    if not any((folder / name).exists() for name in _TOKENIZERS):
+        raise BadInput(f"{folder}: no tokenizer; save the model's tokenizer into the folder")
+    found = _pickles(folder)
+    if not any(folder.glob("*.safetensors")) and not (pickles and found):
+        raise BadInput(
+            f"{folder}: weights only as a pickle ({found[0].name}), which is not opened unless it "
+            "is asked for, since it can run code; save them as safetensors, or give --pickles"
+            if found
+            else f"{folder}: no weights (*.safetensors); save the model into the folder"
+        )
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise if a model cannot be asked to compute in this type."""
+    if dtype not in DTYPES:
+        raise BadInput(f"dtype {dtype!r}: give one of {', '.join(DTYPES)}")
+
+
+def check_config(folder: Path) -> None:
+    """Raise if a folder's config is not of a known kind of model."""
+    try:
+        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise BadInput(f"{folder}: the model cannot be read ({_line(error)})") from error
+
+
+def check_chat(tokenizer: Any, folder: Path) -> None:
+    """Raise if a tokenizer has no chat template."""
+    if not tokenizer.chat_template:
+        raise BadInput(
+            f"{folder}: the tokenizer has no chat template; score without chat or add one"
+        )
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of a folder, or raise if it cannot be read."""
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise BadInput(f"{folder}: the tokenizer cannot be read ({_line(error)})") from error
+
+
+def prefix_of(tokenizer: Any, folder: Path) -> int:
+    """Return the token that begins a text, or raise if there is none."""
+    bos = tokenizer.bos_token_id
+    prefix = tokenizer.eos_token_id if bos is None else bos
+    if prefix is None:
+        raise BadInput(
+            f"{folder}: the tokenizer has neither bos_token nor eos_token, one of which begins "
+            "a text; name one in tokenizer_config.json"
+        )
+    return prefix
+
+
+def read_model(load: Callable[[], Any], where: object) -> Any:
+    """Return a model; raise if it cannot be read, or lacks weights.
+
+    Parameters
+    ----------
+    load
+        Returns the model and the report of its loading (`output_loading_info` of transformers).
+    where
+        What messages call it.
+    """
+    try:
+        model, report = load()
+    except Exception as error:
+        raise BadInput(f"{where}: the model cannot be read ({_line(error)})") from error
+    if missing := report["missing_keys"]:
+        raise BadInput(f"{where}: the weights lack {min(missing)}; save the model again")
+    return model
+
+
 def weights_hash(folder: Path) -> str:
     """Return the SHA-256 of a folder's weights; of the hashes of their files if there are more."""
     files = sorted(folder.glob("*.safetensors")) or _pickles(folder)
@@ -172,24 +231,6 @@ def _device() -> torch.device:
             f"give --num_processes {count}"
         )
     return torch.device(accelerator.type, rank)
-
-
-def _check(folder: Path, pickles: bool) -> None:
-    """Raise if a folder lacks what a checkpoint has."""
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder; give a checkpoint in Hugging Face format")
-    if not (folder / "config.json").exists():
-        raise BadInput(f"{folder}: no config.json; give a checkpoint in Hugging Face format")
-    if not any((folder / name).exists() for name in _TOKENIZERS):
-        raise BadInput(f"{folder}: no tokenizer; save the model's tokenizer into the folder")
-    found = _pickles(folder)
-    if not any(folder.glob("*.safetensors")) and not (pickles and found):
-        raise BadInput(
-            f"{folder}: weights only as a pickle ({found[0].name}), which is not opened unless it "
-            "is asked for, since it can run code; save them as safetensors, or give --pickles"
-            if found
-            else f"{folder}: no weights (*.safetensors); save the model into the folder"
-        )
 
 
 def _pickles(folder: Path) -> list[Path]:

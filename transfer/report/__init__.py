@@ -10,6 +10,7 @@ from typing import Any
 from transfer.errors import BadInput
 from transfer.report.failure import ReportFailed
 from transfer.report.own import own
+from transfer.report.place import check_place
 from transfer.report.progress import Steps
 from transfer.suite import repository
 
@@ -30,7 +31,7 @@ def report(
     Parameters
     ----------
     measures : Path, optional
-        A measures table, Parquet or CSV; the committed one of the mini suite where it is not
+        A measures table, Parquet, CSV or TSV; the committed one of the mini suite where it is not
         given.
     out : Path
         Folder to build in. Executed notebooks go to `out/notebooks`, the site to
@@ -48,8 +49,8 @@ def report(
     Raises
     ------
     BadInput
-        If the table is not there, a parameter is unknown or of the wrong type, or a notebook
-        refuses its input.
+        If the table is not there, `out` holds something else, a parameter is unknown or of the
+        wrong type, or a notebook refuses its input.
     ReportFailed
         If a cell raises anything else, or the site has warnings.
     """
@@ -63,12 +64,13 @@ def report(
     from transfer.report.execute import execute
     from transfer.report.scales import with_sub_pages
 
+    if measures is not None and not measures.is_file():
+        raise BadInput(f"{measures}: no such table; give a .parquet, .csv or .tsv file")
+    check_place(out)
     steps = Steps()
     given = dict(parameters or {})
     announcement = ""
     if measures is not None:
-        if not measures.is_file():
-            raise BadInput(f"{measures}: no such table; give a .parquet or .csv file")
         mine = own(measures, out, before, after)
         given, announcement = mine.parameters | given, mine.announcement
     notebooks = sorted((repository() / "notebooks").glob("*.md"))

@@ -33,6 +33,7 @@ from transfer.report.course import (
 )
 from transfer.report.execute import Page
 from transfer.report.failure import ReportFailed
+from transfer.report.place import RECORD, clear
 from transfer.report.progress import Steps
 from transfer.report.reference import write_reference
 from transfer.report.reuse import citation_box, commands_box
@@ -80,23 +81,25 @@ def build(
 
     Raises
     ------
+    BadInput
+        If `out/book` is there and no earlier report wrote it.
     ReportFailed
         If there is any warning.
     """
     steps = steps or Steps()
     gathered = out / "book"
     index = gathered / "_build" / "html" / "index.html"
-    record = out / "book.key.json"
+    record = out / RECORD
     below = [(page.parent, page.name, page.title) for page in sub_pages]
     tables = [sha256(path) for path in tables_of(sub_pages)]
     key = _key(book, notebooks) + json.dumps([announcement, below, tables, str(table)])
     if index.exists() and record.exists() and record.read_text(encoding="utf-8") == key:
         steps.note("site: unchanged")
         return index
-    record.unlink(missing_ok=True)
     # From nothing each time: Sphinx forgets the warnings of pages that it keeps.
-    shutil.rmtree(gathered, ignore_errors=True)
-    shutil.copytree(book, gathered, ignore=shutil.ignore_patterns("_build"))
+    clear(out)
+    record.unlink(missing_ok=True)
+    shutil.copytree(book, gathered, ignore=shutil.ignore_patterns("_build"), dirs_exist_ok=True)
     (gathered / "notebooks").mkdir(exist_ok=True)
     for notebook in notebooks:
         place = "index.ipynb" if notebook.stem == FIRST else f"notebooks/{notebook.name}"

@@ -13,7 +13,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -31,6 +31,12 @@ from transfer.suite import repository
 
 NOT_CALLED = ("cli", "corpus", "grid.py", "jobs.py", "report", "trainers.py", "training.py")
 """Parts of the package that no notebook calls: a change there changes no page."""
+
+STARTS = 3
+"""How often a kernel is started before a notebook has failed."""
+
+NOT_STARTED = "Kernel died before replying to kernel_info"
+"""What jupyter_client says of a kernel that did not start."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,8 @@ def _run(job: _Job) -> float:
     begun = time.perf_counter()
     _record_path(job.executed).unlink(missing_ok=True)
     unexecuted = job.executed.with_suffix(".input.ipynb")
-    try:
-        nbformat.write(read_text_notebook(job.source), unexecuted)
+
+    def run() -> None:
         papermill.execute_notebook(
             unexecuted,
             job.executed,
@@ -192,6 +198,10 @@ def _run(job: _Job) -> float:
             # It warns that it talks to us over the loopback interface.
             extra_arguments=["--log-level=CRITICAL"],
         )
+
+    try:
+        nbformat.write(read_text_notebook(job.source), unexecuted)
+        _started(run, job.source.name)
     except papermill.PapermillExecutionError as error:
         _clean(job.executed)
         if error.ename == "BadInput":
@@ -205,6 +215,24 @@ def _run(job: _Job) -> float:
     _clean(job.executed)
     _record_path(job.executed).write_text(json.dumps({"key": job.key}), encoding="utf-8")
     return time.perf_counter() - begun
+
+
+def _started(run: Callable[[], None], name: str) -> None:
+    """Run a notebook; once more, twice at most, where its kernel does not start.
+
+    Kernels that start at the same time may be given the same port.
+    """
+    for left in reversed(range(STARTS)):
+        try:
+            return run()
+        except RuntimeError as error:
+            if NOT_STARTED not in str(error):
+                raise
+            if not left:
+                raise ReportFailed(
+                    f"{name}: its kernel did not start in {STARTS} tries ({error}); give the "
+                    "command again, with --jobs 1 if that does not help"
+                ) from None
 
 
 def _clean(path: Path) -> None:

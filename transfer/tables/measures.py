@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from transfer.entries import NORMALIZATIONS, Normalization
 from transfer.errors import BadInput
 from transfer.files import replacing
 from transfer.tables.refusal import (
-    LARGEST,
     at,
     misspelt_stage,
     read_parquet,
@@ -31,6 +30,7 @@ from transfer.tables.refusal import (
     require_columns,
     require_rows,
 )
+from transfer.tables.text import SEPARATORS, read_text_table
 
 MEASURES = pa.schema(
     [
@@ -83,7 +83,7 @@ _WORDS = {"normalization": NORMALIZATIONS}
 def write_measures(
     path: Path | str, frame: pd.DataFrame, notes: Mapping[str, Any] | None = None
 ) -> None:
-    """Check a measures table and write it (Parquet, or CSV by suffix), whole or not at all.
+    """Check a measures table and write it (Parquet, or text by suffix), whole or not at all.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def write_measures(
     frame = check_measures(frame, str(path))
     frame = frame[[name for name in MEASURES.names if name in frame]]
     with replacing(path) as beside:
-        if path.suffix == ".csv":
-            frame.to_csv(beside, index=False)
+        if separator := SEPARATORS.get(path.suffix.lower()):
+            frame.to_csv(beside, index=False, sep=separator)
         else:
             schema = pa.schema([MEASURES.field(name) for name in frame.columns])
             table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
@@ -125,7 +125,7 @@ def read_notes(path: Path | str) -> dict[str, Any]:
         `parameters`. Empty for a CSV file and for a table of a suite.
     """
     path = Path(path)
-    if path.suffix == ".csv":
+    if path.suffix.lower() in SEPARATORS:
         return {}
     said = (read_parquet(path).schema.metadata or {}).get(_NOTES)
     try:
@@ -151,7 +151,7 @@ def read_measures_table(path: Path | str) -> pd.DataFrame:
 
 
 def read_raw(path: Path | str) -> pd.DataFrame:
-    """Return the cells of a CSV or Parquet file, unchecked; those of a CSV file are text.
+    """Return the cells of a CSV, TSV or Parquet file, unchecked; those of a text file are text.
 
     Raises
     ------
@@ -159,7 +159,9 @@ def read_raw(path: Path | str) -> pd.DataFrame:
         If the file is missing, damaged, empty or too large.
     """
     path = Path(path)
-    return _read_csv(path) if path.suffix == ".csv" else read_parquet(path).to_pandas()
+    if separator := SEPARATORS.get(path.suffix.lower()):
+        return read_text_table(path, separator)
+    return read_parquet(path).to_pandas()
 
 
 def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame:
@@ -172,6 +174,7 @@ def check_measures(frame: pd.DataFrame, where: str = "measures") -> pd.DataFrame
     where : str
         What the message calls the table.
     """
+    refuse_misspelt(list(frame.columns), where, MEASURES.names)
     require_columns(list(frame.columns), [*KEYS, "accuracy"], where)
     frame = frame[_known_columns(list(frame.columns), where)].reset_index(drop=True)
     require_rows(len(frame), where)
@@ -201,26 +204,20 @@ def _refuse_several(frame: pd.DataFrame, name: str, where: str) -> None:
     refuse_first(other.to_numpy(), where, name, says, said.tolist())
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{path}: larger than {LARGEST // 10**6} MB; keep the rows you need")
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; check the path") from None
-    except pd.errors.EmptyDataError:
-        raise BadInput(f"{path}: the table is empty; give a header and at least one row") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{path}: not readable as CSV ({error}); mend the file") from error
+def refuse_misspelt(there: Sequence[str], where: str, wanted: Sequence[str]) -> None:
+    """Refuse a column that looks like one of those wanted that are not there."""
+    absent = [name for name in wanted if name not in there]
+    for name in there:
+        if name in MEASURES.names:
+            continue
+        plain = str(name).strip().lower()
+        if close := difflib.get_close_matches(plain, absent, n=1, cutoff=0.8):
+            raise BadInput(f"{where}: column {name} is not known; did you mean {close[0]}?")
 
 
 def _known_columns(there: list[str], where: str) -> list[str]:
-    """Return the columns of the schema; refuse what looks misspelt, warn about the rest."""
-    absent = [name for name in MEASURES.names if name not in there]
+    """Return the columns of the schema; warn about the rest."""
     unknown = [name for name in there if name not in MEASURES.names]
-    for name in unknown:
-        if close := difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
-            raise BadInput(f"{where}: column {name} is not known; did you mean {close[0]}?")
     if unknown:
         warnings.warn(f"{where}: columns {', '.join(map(str, unknown))} are not used", stacklevel=4)
     return [name for name in MEASURES.names if name in there]

@@ -84,6 +84,10 @@ def read_parquet(path: Path) -> pa.Table:
             )
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
+        if path.suffix.lower() != ".parquet":
+            raise BadInput(
+                f"{path}: not a table that can be read; give a .csv, .tsv or .parquet file"
+            ) from error
         raise BadInput(
             f"{path}: not a whole Parquet file (damaged or cut short); write or copy it again"
         ) from error
