@@ -131,6 +131,8 @@ def test_what_a_coin_could_give_is_validated_at_both_scales():
     assert "turns round (c)" in said
     assert "turns round" not in guidance.across_scales(table.iloc[:2])[0]
     assert "on **0** of 1 benchmarks; by" in guidance.across_scales(table.iloc[1:2])[0]
+    few = table.assign(low=NAN, high=NAN)
+    assert "From S to M it cannot be said on which" in guidance.across_scales(few)[0]
     both = pd.concat([table, table.assign(smaller="M", larger="L")])
     assert [text[:11] for text in guidance.across_scales(both)] == ["From S to M", "From M to L"]
 

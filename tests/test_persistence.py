@@ -68,6 +68,17 @@ def test_the_mean_over_what_can_be_measured_stands_beside_that_over_all():
     assert everything.endswith("**0.80 [0.50, 0.90]**.")
 
 
+def test_a_mean_without_an_interval_decides_nothing():
+    rows = pd.DataFrame(
+        {"scale": "S", "benchmark": ["a", "b"], "value": [0.9, np.nan], "low": np.nan}
+    ).assign(high=np.nan)
+    mean = pd.DataFrame({"scale": ["S"], "value": [0.9], "low": [np.nan], "high": [np.nan]})
+    assert persistence.by_scale(rows, mean, "accuracy") == (
+        "- At scale S the mean r of accuracy is 0.90, over 1 benchmarks. There are too few "
+        "mixtures for an interval, so it decides nothing."
+    )
+
+
 def test_what_holds_from_run_to_run_is_set_against_one_run():
     table = pd.DataFrame(
         {
@@ -86,6 +97,8 @@ def test_what_holds_from_run_to_run_is_set_against_one_run():
     assert lines[2] == (
         "- At scale L there is one seed: what its runs share with no other run is in every r."
     )
+    few = persistence.from_run_to_run(table.assign(low=np.nan, high=np.nan))
+    assert "0.40, cannot be told from none with so few mixtures." in few
     assert "the mean r of some is" in persistence.from_run_to_run(table, "of some")
 
 

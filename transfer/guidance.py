@@ -246,6 +246,12 @@ def across_scales(decided: pd.DataFrame, short: bool = False) -> list[str]:
     for (smaller, larger), rows in decided.groupby(["smaller", "larger"], sort=False):
         alike, other = _names(rows[rows["low"] > COIN]), _names(rows[rows["high"] < COIN])
         held = rows[rows["low"].notna()]
+        if held.empty:
+            texts.append(
+                f"From {plain(smaller)} to {plain(larger)} it cannot be said on which benchmarks "
+                "the order of mixtures carries over: there are too few mixtures for an interval."
+            )
+            continue
         open_ = _names(held[(held["low"] <= COIN) & (held["high"] >= COIN)])
         which = f" ({listed(alike)})" if alike else ""
         rest = f"all {len(open_)}" if len(open_) == len(held) else f"{len(open_)}"

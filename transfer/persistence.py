@@ -40,6 +40,13 @@ def by_scale(
         )
         whole = records(mean.loc[mean["scale"] == scale])[0]
         measured = above + below + open_
+        if not measured and rows["value"].notna().any():
+            said.append(
+                f"At scale {plain(scale)} the mean r of {metric} is {number(whole['value'])}, over "
+                f"{int(rows['value'].notna().sum())} benchmarks. There are too few mixtures for an "
+                "interval, so it decides nothing."
+            )
+            continue
         sentence = (
             f"At scale {plain(scale)} the mean r of {metric} over {measured} benchmarks is "
             f"**{number(whole['value'], whole['low'], whole['high'])}**. "
@@ -167,6 +174,8 @@ def from_run_to_run(table: pd.DataFrame, of: str = "") -> str:
         part = (
             "is luck that a run carries through its fine-tuning"
             if luck["low"] > 0
+            else "cannot be told from none with so few mixtures"
+            if np.isnan(luck["low"])
             else "may be luck that a run carries through its fine-tuning, or none"
         )
         said.append(
