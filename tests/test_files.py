@@ -79,6 +79,8 @@ def test_what_the_system_says_of_a_path_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("transfer.tables.read_measures", full)
     assert "x.csv: No space left on device" in refused("correlate", "--measures", "m.csv")
     (tmp_path / "f").touch()
+    model = repository() / "data" / "mini" / "checkpoints" / "V1P0-S-s0-sft"
+    assert "f: cannot be made a folder" in refused("score", model, "--out", tmp_path / "f")
     said = refused("report", "--out", tmp_path / "f" / "x")
     assert "f/x: cannot be made a folder (Not a directory); give another path" in said
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from transfer.cli.options import Measures, Scales, console, stdout, user_errors
 from transfer.errors import BadInput
-from transfer.files import refuse_folder, replacing
+from transfer.files import make_folder, refuse_folder, replacing
 from transfer.heap import keep_freed_memory
 from transfer.suite import load_suite
 
@@ -96,6 +96,7 @@ def score(
             raise BadInput(
                 f"{path} is there already; give another --out, or --force to overwrite it"
             )
+        make_folder(path.parent)
     for done in score_to_tables(outs, load_suite(suite), benchmark, chat, dtype, pickles):
         cut = f", {done.truncated} requests longer than the model reads" if done.truncated else ""
         console.print(
