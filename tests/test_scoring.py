@@ -31,7 +31,7 @@ from transfer.loglikelihood import Checkpoint, Engine
 from transfer.loglikelihood import checkpoint as checkpoints
 from transfer.loglikelihood import engine as engines
 from transfer.scoring import values
-from transfer.scoring.journal import Journal
+from transfer.scoring.journal import RECORD, Journal
 from transfer.suite import Run
 from transfer.tables import read_items, write_items
 from transfer.workspace import Workspace
@@ -258,7 +258,7 @@ def test_a_run_that_stops_goes_on_where_it_was(space, monkeypatch):
         scoring.score_run(space.suite, space.run, space.workspace)
     assert not out.exists()
     (part,) = (out.parent / f".{out.name}.parts").iterdir()
-    assert part.stat().st_size == sum(scored) * 12
+    assert part.stat().st_size == sum(scored) * RECORD.itemsize
     # Killed in the middle of a record.
     part.write_bytes(part.read_bytes()[:-5])
     left = []
