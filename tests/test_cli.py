@@ -82,6 +82,16 @@ def test_correlate_takes_two_stages_and_prints_names_as_they_are(strange):
     assert STRANGE in out.read_text()
 
 
+def test_correlate_says_what_few_mixtures_cannot_give(strange):
+    lines = strange.read_text(encoding="utf-8").splitlines()
+    strange.write_text("\n".join(lines[:5]) + "\n", encoding="utf-8")
+    given = ["correlate", "--measures", str(strange), "--before", "base", "--after", "chat"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    assert "2 mixtures: r needs three or more, an interval 5; what cannot be had" in result.output
+    assert "+nan" in result.output
+
+
 def test_import_prints_names_as_they_are(strange):
     result = CliRunner().invoke(app, ["import", str(strange), "--dry-run"])
     assert result.exit_code == 0, result.output

@@ -88,6 +88,12 @@ def test_stages_that_cannot_be_compared_are_refused(tmp_path, stages, asked, say
         own(path, tmp_path / "out", *asked)
 
 
+def test_one_mixture_has_no_ranking(tmp_path):
+    path = written(tmp_path, table("a", ("pretrain", "sft"), ["x"]))
+    with pytest.raises(BadInput, match=r"has one mixture, 'a'; .* give two or more"):
+        own(path, tmp_path / "out")
+
+
 def test_items_beside_the_table_are_shown_and_others_are_not(tmp_path):
     path = written(tmp_path, table("abc", ("pretrain", "sft"), ["x"]))
     assert own(path, tmp_path).parameters["items"] == ""

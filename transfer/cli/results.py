@@ -167,6 +167,7 @@ def correlate(
     from transfer.protocols import cross_stage, tidy
     from transfer.tables import read_measures
     from transfer.uncertainty import bootstrap
+    from transfer.uncertainty.intervals import FEWEST_MIXTURES
 
     if out is not None:
         refuse_folder(out)
@@ -174,6 +175,12 @@ def correlate(
     table = tidy(bootstrap(cross_stage, grid, metric, method=method, before=before, after=after))
     kept = ("scale", "benchmark", "category", "value", "low", "high", "n")
     table = table[[name for name in kept if name in table]]
+    if grid.sizes["mixture"] < FEWEST_MIXTURES:
+        console.print(
+            f"{grid.sizes['mixture']} mixtures: r needs three or more, an interval "
+            f"{FEWEST_MIXTURES}; what cannot be had is nan",
+            soft_wrap=True,
+        )
     if out is not None:
         with replacing(out) as beside:
             table.to_csv(beside, index=False)

@@ -72,6 +72,11 @@ def own(measures: Path, out: Path, before: str | None = None, after: str | None 
             f"{measures}: has one stage, {stages[0]!r}; a report compares two, such as before and "
             "after fine-tuning"
         )
+    if frame["mixture"].nunique() < 2:
+        raise BadInput(
+            f"{measures}: column mixture: has one mixture, {frame['mixture'].iloc[0]!r}; a report "
+            "compares how mixtures rank, give two or more"
+        )
     first, last = before or stages[0], after or stages[-1]
     for stage in (first, last):
         if stage not in stages:
