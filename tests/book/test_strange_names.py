@@ -23,7 +23,7 @@ def strange(tmp_path_factory):
             "seed": 0,
             "stage": stage,
             "benchmark": benchmark,
-            "category": BENCHMARKS[place % 2],
+            "category": BENCHMARKS[BENCHMARKS.index(benchmark) % 2],
             "accuracy": 0.3 + 0.07 * (7 * place % 9) / 2,
             "confidence": 0.4 + 0.06 * (5 * place % 8) / 2,
         }
